@@ -1,0 +1,3 @@
+module gort/benches/peer
+
+go 1.25

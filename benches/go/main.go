@@ -1,0 +1,41 @@
+// The workloads in Go: the twin of src/bin/peer_gort.rs.
+//
+// Called as `peer_go WORKLOAD N`, it prints one line of JSON
+// (see src/outcome.rs).
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+)
+
+var workloads = map[string]func(n int) outcome{
+	"spawn":      spawn,
+	"spawn_join": spawnJoin,
+	"yield1":     func(n int) outcome { return yields(n, 1) },
+	"yield1000":  func(n int) outcome { return yields(n, 1000) },
+	"pingpong":   pingpong,
+	"skynet":     skynet,
+	"parked":     parked,
+}
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: peer_go WORKLOAD N")
+		os.Exit(2)
+	}
+	n, err := strconv.Atoi(os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	run, ok := workloads[os.Args[1]]
+	if !ok {
+		fmt.Println(`{"unsupported":"no such workload"}`)
+		return
+	}
+	if !run(n).print(os.Args[1], n) {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,74 @@
+//! The results as JSON, with every sample and the circumstances.
+
+use serde_json::{Map, Value, json};
+
+use super::OURS;
+use super::args::Options;
+use super::machine;
+use super::peers::{Missing, Peer};
+use super::results::{Cell, Results};
+use crate::rows::{Metric, Row};
+
+/// The text of the JSON file.
+pub(super) fn json(
+    results: &Results,
+    options: &Options,
+    peers: &[Peer],
+    missing: &Missing,
+) -> String {
+    let rows: Vec<Value> = results
+        .rows()
+        .flat_map(|row| row.metrics.iter().map(move |metric| (row, metric)))
+        .map(|(row, metric)| entry(results, row, metric, peers))
+        .collect();
+    let missing: Map<_, _> = missing
+        .iter()
+        .map(|(name, why)| (name.to_string(), json!(why)))
+        .collect();
+    let report = json!({
+        "date": machine::date(),
+        "machine": machine::machine(),
+        "versions": machine::versions(),
+        "settings": {
+            "rounds": options.rounds,
+            "procs": options.procs,
+            "quick": options.quick,
+        },
+        "missing": missing,
+        "rows": rows,
+    });
+    format!("{report:#}\n")
+}
+
+fn entry(results: &Results, row: &Row, metric: &Metric, peers: &[Peer]) -> Value {
+    let mut cells = Map::new();
+    let mut ratios = Map::new();
+    for peer in peers {
+        if let Some(cell) = results.cell(row, peer.name) {
+            cells.insert(peer.name.to_string(), figures(cell, metric));
+        }
+        let ratio = results.ratio(row, metric, peer.name);
+        if let Some(ratio) = ratio.filter(|_| peer.name != OURS) {
+            ratios.insert(peer.name.to_string(), json!(ratio));
+        }
+    }
+    json!({
+        "row": row.name,
+        "about": row.about,
+        "metric": metric.key,
+        "unit": metric.unit,
+        "peers": cells,
+        "gort_to": ratios,
+    })
+}
+
+fn figures(cell: &Cell, metric: &Metric) -> Value {
+    match &cell.trouble {
+        Some(trouble) => json!({ "n": cell.n, "trouble": trouble.word, "why": trouble.why }),
+        None => json!({
+            "n": cell.n,
+            "median": cell.median(metric),
+            "samples": cell.samples(metric),
+        }),
+    }
+}

@@ -1,0 +1,113 @@
+//! The sending end.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::core::Chan;
+use super::{SendError, TrySendError};
+
+/// The sending end of a channel. Clones send on the same channel; when the last is dropped, receivers
+/// drain it and then see that it is disconnected.
+pub struct Sender<T> {
+    chan: Arc<Chan<T>>,
+}
+
+impl<T> Sender<T> {
+    pub(crate) fn new(chan: Arc<Chan<T>>) -> Self {
+        Self { chan }
+    }
+
+    /// Sends `message`; blocks while the channel is full, with capacity 0 until it is received. `Ok`
+    /// means that it was received or can be.
+    ///
+    /// # Errors
+    /// All receivers are gone, or the channel is closed: the message comes back.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::bounded(1);
+    /// assert_eq!(tx.send(1), Ok(()));
+    /// drop(rx);
+    /// assert_eq!(tx.send(2).unwrap_err().into_inner(), 2);
+    /// # });
+    /// ```
+    pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.chan.send(message)
+    }
+
+    /// Sends `message` if that needs no waiting: there is room, or a receiver waits.
+    ///
+    /// # Errors
+    /// The channel is full, or disconnected or closed: the message comes back.
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        self.chan.try_send(message)
+    }
+
+    /// Closes the channel, as Go's `close`: receivers drain what is queued and then see that it is
+    /// disconnected; sends fail and give the message back. Closing again does nothing.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::bounded(1);
+    /// tx.send(1).unwrap();
+    /// tx.close();
+    /// assert!(tx.send(2).is_err());
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// assert!(rx.recv().is_err());
+    /// # });
+    /// ```
+    pub fn close(&self) {
+        self.chan.close();
+    }
+
+    /// Whether the channel is closed or one of its sides is gone.
+    pub fn is_closed(&self) -> bool {
+        self.chan.is_closed()
+    }
+
+    /// Messages in the buffer.
+    pub fn len(&self) -> usize {
+        self.chan.len()
+    }
+
+    /// Whether the buffer is empty; with capacity 0 it always is.
+    pub fn is_empty(&self) -> bool {
+        self.chan.len() == 0
+    }
+
+    /// Whether the buffer is full; with capacity 0 it always is.
+    pub fn is_full(&self) -> bool {
+        self.chan.is_full()
+    }
+
+    /// How many messages the buffer holds, `None` for no limit.
+    pub fn capacity(&self) -> Option<usize> {
+        self.chan.capacity()
+    }
+
+    /// Whether both send on the same channel.
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        self.chan.address() == other.chan.address()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.chan.add_sender();
+        Self { chan: self.chan.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.chan.drop_sender();
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("Sender { .. }")
+    }
+}

@@ -1,0 +1,236 @@
+//! The goroutine descriptor.
+//!
+//! A G is type-stable: it lives in a [`slab`], is reused for one goroutine after another and never
+//! freed, so that a reference to it is `'static`, and sysmon, dumps and late wakers may read it at any
+//! time. What is private to a running goroutine is a `Cell`; what others may read is an atomic.
+//!
+//! The same descriptor stands for a g0 (the system stack of an M) and for a plain thread that waits in
+//! gort: [`Kind`].
+//!
+//! Absences: g never calls sched; a G knows its M by number only.
+//!
+//! Go: runtime2.go `g`.
+
+pub(crate) mod commit;
+#[cfg(not(loom))]
+pub(crate) mod entry;
+#[cfg(not(loom))]
+pub(crate) mod extras;
+#[cfg(not(loom))]
+pub(crate) mod slab;
+pub(crate) mod status;
+#[cfg(not(loom))]
+pub(crate) mod wait_reason;
+
+#[cfg(not(loom))]
+pub(crate) use descriptor::*;
+
+#[cfg(not(loom))]
+mod descriptor {
+    use std::cell::{Cell, UnsafeCell};
+    use std::mem::MaybeUninit;
+    use std::panic::Location;
+    use std::ptr;
+    use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+    use super::commit::Commit;
+    use super::extras::Extras;
+    use super::status::StatusWord;
+    use super::wait_reason::WaitReason;
+    use crate::gobuf::Gobuf;
+    use crate::lock::Lock;
+    use crate::stack::Stack;
+
+    /// What a G stands for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[repr(u8)]
+    pub(crate) enum Kind {
+        /// A goroutine of the user's.
+        User = 0,
+        /// A goroutine of the runtime's own, not counted. Go: `isSystemGoroutine`.
+        System = 1,
+        /// The system stack of an M.
+        G0 = 2,
+        /// A plain thread that waits in gort: woken by its futex word.
+        Thread = 3,
+    }
+
+    /// What the resumed side does for the side that left, once that side's registers are saved. Data
+    /// and not a closure: no action parks, allocates, runs user code, or takes a lock that somebody
+    /// may hold while waiting for us.
+    #[derive(Clone, Copy)]
+    pub(crate) enum After {
+        /// Nothing: a g0 leaves, or a goroutine asks its g0 for something.
+        Nothing,
+        /// Release this lock: the goroutine has queued itself under it.
+        Unlock(*const Lock),
+        /// Commit the wait of its commit word.
+        Commit,
+        /// Wait for the end of this goroutine.
+        JoinOn(&'static G),
+        /// It gives way: to the tail of the queue.
+        Requeue,
+        /// It is over: free it and its stack.
+        Dead,
+    }
+
+    /// Bits of [`G::join`].
+    pub(crate) mod join {
+        /// The result is in the slot.
+        pub(crate) const DONE: u32 = 1;
+        /// `joiner` waits to be readied.
+        pub(crate) const WAITING: u32 = 2;
+        /// The handle is gone, or never was: nobody asks for the result.
+        pub(crate) const RELEASED: u32 = 4;
+        /// The goroutine has left the descriptor. Who sets the second of RELEASED and EXITED frees it.
+        pub(crate) const EXITED: u32 = 8;
+    }
+
+    /// Words of the closure or result that a descriptor holds itself; larger ones are boxed.
+    pub(crate) const SLOT_WORDS: usize = 12;
+
+    /// See the module.
+    #[repr(C, align(128))]
+    pub(crate) struct G {
+        /// See [`super::status`].
+        pub(crate) status: StatusWord,
+        pub(crate) kind: Cell<Kind>,
+        /// Order of the stack that the goroutine asks for. Written at newproc.
+        pub(crate) order: Cell<u8>,
+        /// [`WaitReason`]: written by the goroutine before it waits, read by dumps.
+        wait_reason: AtomicU8,
+        /// Whether `goexit` unwinds it.
+        pub(crate) goexiting: Cell<bool>,
+        pub(crate) gobuf: Gobuf,
+        /// Written by the leaving side, read by the resumed side.
+        pub(crate) after: Cell<After>,
+        /// Runs the closure in the slot and leaves the result there. Written at newproc.
+        pub(crate) entry: Cell<Option<unsafe fn(&'static G)>>,
+        /// Base of the stack, 0 for none. Written by whoever runs it.
+        stack: AtomicUsize,
+        /// See [`super::commit`].
+        pub(crate) commit: Commit,
+        /// Number of the M that runs it, plus one. Read by dumps.
+        pub(crate) m: AtomicU32,
+        /// Number of the M that it is locked to, plus one. Written by itself.
+        pub(crate) lockedm: AtomicU32,
+        /// [`join`] bits.
+        pub(crate) join: AtomicU32,
+        /// The `park`/`unpark` token; see `goroutine`.
+        pub(crate) token: AtomicU32,
+        /// Link of the free list that it is on.
+        pub(crate) link: Cell<Option<&'static G>>,
+        /// Who waits in `join`. Written by the joiner before it sets WAITING.
+        pub(crate) joiner: Cell<Option<&'static G>>,
+        pub(crate) goid: AtomicU64,
+        /// An address in the function whose `go!` made it. Go: `gopc`.
+        pub(crate) gopc: AtomicUsize,
+        // Second line.
+        /// Where that `go!` stands.
+        pub(crate) location: Cell<Option<&'static Location<'static>>>,
+        /// The goroutine that made it. Go: `parentGoid`.
+        pub(crate) parent: AtomicU64,
+        /// What few goroutines have. Owned by the goroutine; dumps read it under the scan bit.
+        extras: AtomicPtr<Extras>,
+        /// Number of the wait that a token would end. Written by the goroutine before the token.
+        pub(crate) token_seq: AtomicU64,
+        /// A plain thread's wake-up word.
+        pub(crate) futex: AtomicU32,
+        /// Depth of `lock_os_thread`. Written by itself.
+        pub(crate) lock_depth: Cell<u32>,
+        slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
+    }
+
+    const _: () = assert!(size_of::<G>() == 256);
+
+    // SAFETY: every `Cell` and the slot are touched by one thread at a time: by the goroutine itself
+    // while it runs, by its maker before it is published as Runnable (Release) and claimed (Acquire),
+    // by the resumed side of a switch, and after DONE (Release) by the holder of the handle.
+    unsafe impl Sync for G {}
+
+    impl G {
+        pub(crate) fn new() -> Self {
+            Self {
+                status: StatusWord::new(),
+                kind: Cell::new(Kind::User),
+                order: Cell::new(0),
+                wait_reason: AtomicU8::new(0),
+                goexiting: Cell::new(false),
+                gobuf: Gobuf::new(),
+                after: Cell::new(After::Nothing),
+                entry: Cell::new(None),
+                stack: AtomicUsize::new(0),
+                commit: Commit::new(),
+                m: AtomicU32::new(0),
+                lockedm: AtomicU32::new(0),
+                join: AtomicU32::new(0),
+                token: AtomicU32::new(0),
+                link: Cell::new(None),
+                joiner: Cell::new(None),
+                goid: AtomicU64::new(0),
+                gopc: AtomicUsize::new(0),
+                location: Cell::new(None),
+                parent: AtomicU64::new(0),
+                extras: AtomicPtr::new(ptr::null_mut()),
+                token_seq: AtomicU64::new(0),
+                futex: AtomicU32::new(0),
+                lock_depth: Cell::new(0),
+                slot: UnsafeCell::new([const { MaybeUninit::uninit() }; SLOT_WORDS]),
+            }
+        }
+
+        #[inline]
+        pub(crate) fn id(&self) -> u64 {
+            self.goid.load(Ordering::Relaxed)
+        }
+
+        #[inline]
+        pub(crate) fn is_thread(&self) -> bool {
+            self.kind.get() == Kind::Thread
+        }
+
+        /// The stack it runs on, if it has run yet. Its order is the goroutine's own: a stack is
+        /// inherited only by a goroutine that asks for the same.
+        #[inline]
+        pub(crate) fn stack(&self) -> Option<Stack> {
+            match self.stack.load(Ordering::Relaxed) {
+                0 => None,
+                base => Some(Stack::from_raw(base, self.order.get())),
+            }
+        }
+
+        #[inline]
+        pub(crate) fn set_stack(&self, stack: Option<Stack>) {
+            debug_assert!(stack.is_none_or(|s| s.order() == self.order.get()));
+            self.stack.store(stack.map_or(0, Stack::base), Ordering::Relaxed);
+        }
+
+        #[inline]
+        pub(crate) fn set_wait_reason(&self, reason: WaitReason) {
+            self.wait_reason.store(reason as u8, Ordering::Relaxed);
+        }
+
+        pub(crate) fn wait_reason(&self) -> WaitReason {
+            // SAFETY: written by `set_wait_reason` alone, or zero, which is `None`.
+            unsafe { std::mem::transmute(self.wait_reason.load(Ordering::Relaxed)) }
+        }
+
+        /// Memory for the closure, then for the result.
+        #[inline]
+        pub(crate) fn slot(&self) -> *mut u8 {
+            self.slot.get().cast()
+        }
+
+        /// The extras, if it has any. Only the goroutine itself, or a scanner, may look.
+        #[inline]
+        pub(crate) fn extras(&self) -> *mut Extras {
+            self.extras.load(Ordering::Relaxed)
+        }
+
+        #[inline]
+        pub(crate) fn set_extras(&self, extras: *mut Extras) {
+            // Release: a scanner that follows the pointer sees what it points to.
+            self.extras.store(extras, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a goroutine waits: the words of its traceback line. Go: runtime2.go `waitReasonStrings`.
+
+/// See the module. Where Go has the reason, the text is Go's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum WaitReason {
+    None,
+    ChanReceive,
+    ChanSend,
+    Join,
+    Mutex,
+    Park,
+    Sleep,
+    WaitGroup,
+    Scope,
+}
+
+impl WaitReason {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            WaitReason::None => "",
+            WaitReason::ChanReceive => "chan receive",
+            WaitReason::ChanSend => "chan send",
+            WaitReason::Join => "join",
+            WaitReason::Mutex => "sync.Mutex.Lock",
+            WaitReason::Park => "park",
+            WaitReason::Sleep => "sleep",
+            WaitReason::WaitGroup => "sync.WaitGroup.Wait",
+            WaitReason::Scope => "scope",
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A Go runtime for Rust programs: goroutines, channels and blocking calls in plain style, without
+//! async.
+//!
+//! ```no_run
+//! #[gort::main]
+//! fn main() {
+//!     let (tx, rx) = gort::channel::bounded(0);
+//!     gort::go!(move || { for i in 0..3 { tx.send(i).unwrap(); } });
+//!     for v in rx { println!("{v}"); }
+//! }
+//! ```
+//!
+//! [`main`](macro@main) boots the runtime and runs the function as the main goroutine; [`go!`] starts
+//! another; [`spawn`] starts one with a handle. A library or a plain thread starts the runtime by
+//! [`boot`] and enters it by [`run`].
+//!
+//! # The contract
+//!
+//! Goroutines move between threads at blocking calls. So:
+//!
+//! 1. **No value that depends on its thread may be held across a blocking gort call**: a borrow out of a
+//!    `thread_local!`, a `!Send` guard such as a `StdoutLock` or a std `MutexGuard`.
+//! 2. **A function that touches the same thread-local before and after a blocking call does so in
+//!    separate `#[inline(never)]` functions**: the optimiser may keep the thread-local's address in a
+//!    register across the call.
+//!
+//! It is the rule that `Send` futures obey, except that no compiler checks it here. Only calls that are
+//! documented as blocking (`send`, `recv`, `lock`, `join`, `sleep`, `park`, `wait`, [`yield_now`], …) may
+//! move a goroutine, also when they find nothing to wait for; all others (`go!`, `try_*`, clone, drop,
+//! unlock, `len`) never do. The contract is accepted in one of three places: `#[gort::main]`,
+//! `#[gort::test]`, or `unsafe { gort::boot(…) }`. [`goroutine_local!`] is the right tool instead of a
+//! thread-local, and [`pin`] keeps a goroutine on its thread where nothing else will do.
+//!
+//! # Environment
+//!
+//! - `GOMAXPROCS`: how many goroutines run at the same time; without it, the number of processors.
+//! - `GORT_STACK`: usable bytes of a goroutine's stack (`K` and `M` as suffixes).
+//! - `GODEBUG` (`GORTDEBUG` wins): `inittrace=1`, `schedtrace=MS`, `scheddetail=1`.
+//! - `GOTRACEBACK`: `none`, `single`, `all`, `system`.
+
+#![deny(unsafe_code)]
+#![cfg_attr(loom, allow(dead_code, unused_imports))]
+
+#[cfg(not(any(
+    all(target_os = "linux", target_arch = "x86_64"),
+    all(target_os = "linux", target_arch = "aarch64")
+)))]
+compile_error!("gort supports Linux on x86-64 and aarch64");
+
+extern crate self as gort;
+
+// L0 ground
+mod primitive;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod sys;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod tls;
+
+// L1 parts
+#[allow(unsafe_code)]
+mod global_runq;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod gobuf;
+mod lock;
+#[cfg(not(loom))]
+mod note;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod rand;
+mod runq;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod stack;
+
+// L2 goroutine descriptors
+#[allow(unsafe_code)]
+mod g;
+
+// L3 timers return runnable goroutines
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod timer;
+
+// L4 the scheduler
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod sched;
+#[cfg(loom)]
+#[path = "sched/idle.rs"]
+mod idle;
+
+// L5 waiting
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod wait;
+
+// L6 what users see
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod __rt;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+pub mod channel;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod goroutine;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod local;
+#[cfg(not(loom))]
+pub mod runtime;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod scope;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod spawn;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+pub mod sync;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod start;
+
+#[cfg(not(loom))]
+mod exports {
+    pub use crate::goroutine::{
+        Goroutine, GoroutineId, catch_unwind, current, goexit, panicking, park, park_timeout, sleep,
+        sleep_until, yield_now,
+    };
+    pub use crate::local::{AccessError, LocalKey};
+    pub use crate::runtime::{
+        PinGuard, blocking_on_system_stack, gomaxprocs, lock_os_thread, num_cpu, pin, unlock_os_thread,
+    };
+    pub use crate::sched::rt0::{BootError, Options};
+    pub use crate::scope::{Scope, ScopedJoinHandle, scope};
+    pub use crate::spawn::{Builder, JoinHandle, num_goroutine, run, spawn};
+    pub use crate::start::{boot, chan};
+    pub use gort_macros::{main, test};
+}
+#[cfg(not(loom))]
+pub use exports::*;

@@ -1,0 +1,157 @@
+//! Go's package runtime.
+
+pub use crate::goroutine::{goexit, yield_now as gosched};
+pub use crate::sched::rt0::InitStep;
+pub use crate::spawn::num_goroutine;
+use crate::sched::{self, SCHED, park, procresize, rt0, traceback};
+
+/// Sets how many goroutines may run at the same time and gives the former setting; 0 only asks. At most
+/// 1024. A goroutine that computes keeps its place until its next blocking-capable call.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let before = gort::gomaxprocs(3);
+/// assert_eq!(gort::gomaxprocs(0), 3);
+/// gort::gomaxprocs(before);
+/// # });
+/// ```
+#[doc(alias = "GOMAXPROCS")]
+#[track_caller]
+pub fn gomaxprocs(n: usize) -> usize {
+    sched::current::require_runtime();
+    if n == 0 {
+        return SCHED.procs() as usize;
+    }
+    procresize::procresize(u32::try_from(n).unwrap_or(u32::MAX)) as usize
+}
+
+/// Processors that this process may use: affinity and cgroup quota count.
+///
+/// ```
+/// assert!(gort::num_cpu() >= 1);
+/// ```
+#[doc(alias = "NumCPU")]
+pub fn num_cpu() -> usize {
+    num_cpus::get()
+}
+
+/// Gives the running goroutine its thread for itself: nobody else runs there, and it runs nowhere else,
+/// until as many [`unlock_os_thread`] have undone it. On a plain thread nothing needs doing.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// gort::lock_os_thread();
+/// let thread = std::thread::current().id();
+/// gort::yield_now();
+/// assert_eq!(std::thread::current().id(), thread);
+/// gort::unlock_os_thread();
+/// # });
+/// ```
+#[doc(alias = "LockOSThread")]
+pub fn lock_os_thread() {
+    park::lock_os_thread();
+}
+
+/// Undoes one [`lock_os_thread`]. Without one it does nothing.
+#[doc(alias = "UnlockOSThread")]
+pub fn unlock_os_thread() {
+    park::unlock_os_thread();
+}
+
+/// [`lock_os_thread`] as a guard, which may be nested.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let pin = gort::pin();
+/// // … code that keeps something of its thread across blocking calls …
+/// drop(pin);
+/// # });
+/// ```
+pub fn pin() -> PinGuard {
+    park::lock_os_thread();
+    PinGuard(std::marker::PhantomData)
+}
+
+/// The goroutine stays on its thread while this lives; see [`pin`].
+#[derive(Debug)]
+#[must_use = "the goroutine is pinned only while the guard lives"]
+pub struct PinGuard(std::marker::PhantomData<*mut ()>);
+
+impl Drop for PinGuard {
+    fn drop(&mut self) {
+        park::unlock_os_thread();
+    }
+}
+
+/// Runs `f` on the system stack of the thread, for code that checks the bounds of its stack (`stacker`,
+/// V8, Python) or needs more of it. No goroutine waits for it meanwhile: `f` counts as a blocking call.
+/// Inside, gort's own operations block the thread as on any plain thread.
+///
+/// # Panics
+/// With `f`'s panic.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// assert_eq!(gort::blocking_on_system_stack(|| 6 * 7), 42);
+/// # });
+/// ```
+#[doc(alias = "systemstack")]
+pub fn blocking_on_system_stack<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    park::check_preempt();
+    sched::syscall::without_p(f)
+}
+
+/// The traceback of the running goroutine, of all goroutines with `all`, in Go's layout: what each does
+/// or waits for, its frames, and where it was made. Runs the unwinder, so it is for diagnostics.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let text = gort::spawn(|| gort::runtime::stack(false)).join().unwrap();
+/// assert!(text.contains("[running]:") && text.contains("created by"));
+/// # });
+/// ```
+#[doc(alias = "Stack")]
+pub fn stack(all: bool) -> String {
+    traceback::stack(all)
+}
+
+/// Return addresses of the caller, innermost first.
+///
+/// ```
+/// assert!(!gort::runtime::callers().is_empty());
+/// ```
+#[doc(alias = "Callers")]
+pub fn callers() -> Vec<usize> {
+    traceback::here()
+}
+
+/// gort's version.
+///
+/// ```
+/// assert!(gort::runtime::version().starts_with("gort "));
+/// ```
+#[doc(alias = "Version")]
+pub fn version() -> &'static str {
+    concat!("gort ", env!("CARGO_PKG_VERSION"))
+}
+
+/// The steps of boot, as `GODEBUG=inittrace=1` prints them.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let steps = gort::runtime::init_trace();
+/// assert_eq!(steps[0].name, "rt0");
+/// ```
+#[doc(alias = "inittrace")]
+pub fn init_trace() -> Vec<InitStep> {
+    rt0::steps()
+}
+

@@ -1,0 +1,63 @@
+//! Who runs here: the M of this thread, its P, its goroutine.
+//!
+//! What these functions return holds until the next switch, no longer: code that parks asks again.
+//!
+//! Go: `getg`, `acquirem`.
+
+use super::m::M;
+use super::{SCHED, thread};
+use crate::g::G;
+use crate::tls;
+use std::sync::atomic::Ordering;
+
+/// The M of this thread; none on a plain thread.
+#[inline(always)]
+pub(crate) fn m() -> Option<&'static M> {
+    // SAFETY: the word is zero or the address of an M, and Ms are never freed.
+    unsafe { (tls::get::<{ tls::M }>() as *const M).as_ref() }
+}
+
+/// The M of a thread that is known to be the runtime's.
+#[inline(always)]
+pub(crate) fn own_m() -> &'static M {
+    let mp = tls::get::<{ tls::M }>() as *const M;
+    debug_assert!(!mp.is_null());
+    // SAFETY: only called where goroutines or g0s run, whose threads have an M.
+    unsafe { &*mp }
+}
+
+/// The running goroutine; on a plain thread its pseudo goroutine.
+///
+/// # Panics
+/// On a plain thread when no runtime runs.
+#[inline]
+pub(crate) fn g() -> &'static G {
+    match m() {
+        Some(mp) => mp.curg.get(),
+        None => thread::pseudo_g(),
+    }
+}
+
+/// The running goroutine, none on a plain thread.
+#[inline]
+pub(crate) fn goroutine() -> Option<&'static G> {
+    m().map(|mp| mp.curg.get())
+}
+
+/// Panics unless a runtime runs.
+#[inline]
+#[track_caller]
+pub(crate) fn require_runtime() {
+    if m().is_none() && !SCHED.booted.load(Ordering::Acquire) {
+        no_runtime();
+    }
+}
+
+#[cold]
+#[track_caller]
+fn no_runtime() -> ! {
+    panic!(
+        "gort: no runtime is running; put #[gort::main] on fn main, #[gort::test] on a test, \
+         or call unsafe {{ gort::boot(gort::Options::default()) }} first"
+    )
+}

@@ -1,0 +1,53 @@
+//! When nothing can ever happen again: the report, and status 2.
+//!
+//! All of these must hold: no M runs or spins, no timer is pending, and every thread of the process is
+//! an M or waits in gort without a timeout. Then no one is left who could ready anybody.
+//!
+//! Go: proc.go `checkdead`.
+
+use std::sync::atomic::Ordering;
+
+use super::{SCHED, traceback};
+use crate::sys::clock::NEVER;
+use crate::sys::write_stderr;
+
+/// Looks whether the caller, which is about to sleep and is counted as asleep already, is the last.
+pub(crate) fn check() {
+    if asleep() && SCHED.next_timer() == NEVER && no_foreign_thread() && asleep() {
+        report();
+    }
+}
+
+/// Whether all Ms sleep.
+fn asleep() -> bool {
+    SCHED.locked(|s| {
+        let running =
+            s.all_ms.len() as i64 - s.idle_ms.len() as i64 - i64::from(s.locked_idle) - i64::from(s.system_ms);
+        running <= 0
+    }) && SCHED.global.len() == 0
+}
+
+/// Whether every thread of the process is the runtime's or waits in gort with no timeout.
+fn no_foreign_thread() -> bool {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
+    let tasks = tasks.count();
+    let known = SCHED.locked(|s| s.all_ms.len() + s.waiting_threads as usize);
+    tasks <= known
+}
+
+#[cold]
+fn report() -> ! {
+    let text = if SCHED.main_exited.load(Ordering::Relaxed) && SCHED.num_goroutine() == 0 {
+        "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n".to_string()
+    } else {
+        let mut text = "fatal error: all goroutines are asleep - deadlock!\n".to_string();
+        for goroutine in traceback::all() {
+            text.push('\n');
+            text.push_str(&goroutine);
+        }
+        text
+    };
+    write_stderr(text.as_bytes());
+    // SAFETY: ends the process at once; nothing of it can go on anyway.
+    unsafe { libc::_exit(2) }
+}

@@ -1,0 +1,130 @@
+//! `GODEBUG` and its kin. `GORTDEBUG` wins, for programs that start Go children; an unknown knob is
+//! ignored, as in Go.
+//!
+//! Go: runtime1.go `parsedebugvars`.
+
+use std::sync::OnceLock;
+
+/// The knobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DebugVars {
+    /// Milliseconds between two lines of the scheduler's state, 0 for none.
+    pub(crate) schedtrace: u64,
+    /// Whether those lines are followed by one for each P, M and G.
+    pub(crate) scheddetail: bool,
+    /// How many ancestors a traceback shows.
+    pub(crate) tracebackancestors: u32,
+    /// Whether boot tells its steps.
+    pub(crate) inittrace: bool,
+    /// Guard pages by `mprotect` even where the kernel has better.
+    pub(crate) noguardinstall: bool,
+}
+
+impl DebugVars {
+    fn parse(&mut self, text: &str) {
+        for (key, value) in text.split(',').filter_map(|knob| knob.split_once('=')) {
+            // Go: a value that is no number leaves the knob alone.
+            let Ok(n) = value.parse::<i32>() else { continue };
+            let n = n.max(0) as u32;
+            match key {
+                "schedtrace" => self.schedtrace = u64::from(n),
+                "scheddetail" => self.scheddetail = n > 0,
+                "tracebackancestors" => self.tracebackancestors = n,
+                "inittrace" => self.inittrace = n > 0,
+                "noguardinstall" => self.noguardinstall = n > 0,
+                _ => {}
+            }
+        }
+    }
+
+    /// The knobs of the environment.
+    pub(crate) fn from_env() -> Self {
+        let mut vars = Self::default();
+        for name in ["GODEBUG", "GORTDEBUG"] {
+            if let Some(text) = std::env::var_os(name).as_deref().and_then(|v| v.to_str()) {
+                vars.parse(text);
+            }
+        }
+        vars
+    }
+}
+
+/// The knobs, read once.
+pub(crate) fn get() -> &'static DebugVars {
+    static VARS: OnceLock<DebugVars> = OnceLock::new();
+    VARS.get_or_init(DebugVars::from_env)
+}
+
+/// How much a traceback shows. Go: `GOTRACEBACK`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(crate) enum TracebackLevel {
+    None,
+    Single,
+    All,
+    System,
+}
+
+/// `GOTRACEBACK`, read once.
+pub(crate) fn traceback_level() -> TracebackLevel {
+    static LEVEL: OnceLock<TracebackLevel> = OnceLock::new();
+    *LEVEL.get_or_init(|| match std::env::var("GOTRACEBACK").as_deref() {
+        Ok("none" | "0") => TracebackLevel::None,
+        Ok("all" | "1") => TracebackLevel::All,
+        Ok("system" | "2" | "crash") => TracebackLevel::System,
+        _ => TracebackLevel::Single,
+    })
+}
+
+/// `GOMAXPROCS` as Go reads it: a positive decimal number that fits 32 bits, or nothing.
+///
+/// Go: string.go `atoi32`.
+pub(crate) fn parse_gomaxprocs(text: &str) -> Option<u32> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse::<i32>().ok().filter(|&n| n > 0).map(|n| n as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gomaxprocs_as_go_reads_it() {
+        let check = |text: &str, expected: Option<u32>| {
+            assert_eq!(parse_gomaxprocs(text), expected, "{text:?}");
+        };
+        check("1", Some(1));
+        check("64", Some(64));
+        check("007", Some(7));
+        check("2147483647", Some(2_147_483_647));
+        check("2147483648", None);
+        check("0", None);
+        check("-1", None);
+        check("-", None);
+        check("+4", None);
+        check(" 4", None);
+        check("4 ", None);
+        check("4x", None);
+        check("0x4", None);
+        check("", None);
+        check("four", None);
+    }
+
+    #[test]
+    fn knobs() {
+        let check = |text: &str, expected: DebugVars| {
+            let mut vars = DebugVars::default();
+            vars.parse(text);
+            assert_eq!(vars, expected, "{text:?}");
+        };
+        check("", DebugVars::default());
+        check("nonsense,unknown=1", DebugVars::default());
+        check("schedtrace=x", DebugVars::default());
+        check(
+            "schedtrace=100,scheddetail=1,gctrace=1,inittrace=1",
+            DebugVars { schedtrace: 100, scheddetail: true, inittrace: true, ..DebugVars::default() },
+        );
+        check("inittrace=1,inittrace=0", DebugVars::default());
+    }
+}

@@ -1,0 +1,126 @@
+//! An M: an operating-system thread of the runtime's, with the system stack g0 on which it schedules.
+//!
+//! Fields in `Cell`s are the thread's own. Ms are made by `newm` and never freed.
+//!
+//! Go: runtime2.go `m`, proc.go `mcommoninit`, `allocm`, `newm`, `minit`.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+
+use super::p::P;
+use crate::g::{G, Kind, slab};
+use crate::note::Note;
+
+/// Something that a goroutine has its g0 do: a function and its argument.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) function: unsafe fn(*mut ()),
+    pub(crate) argument: *mut (),
+    pub(crate) caller: &'static G,
+}
+
+/// What an M does instead of, or before, running goroutines. Go: `mstartfn`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartFn {
+    /// Takes `nextp` and schedules.
+    Schedule,
+    /// Never takes a P.
+    Sysmon,
+    /// Starts threads for Ms whose own state is not to be inherited.
+    TemplateThread,
+}
+
+/// A mark that one thread sets at a time and a dump may read.
+#[derive(Debug, Default)]
+pub(crate) struct Mark(AtomicBool);
+
+impl Mark {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
+
+    /// Sets it and gives what it was. Not an exchange: there is one writer.
+    pub(crate) fn replace(&self, on: bool) -> bool {
+        let was = self.get();
+        self.set(on);
+        was
+    }
+}
+
+/// See the module.
+pub(crate) struct M {
+    pub(crate) id: u32,
+    pub(crate) g0: &'static G,
+    /// Who runs here now; g0 while scheduling.
+    pub(crate) curg: Cell<&'static G>,
+    p: Cell<Option<&'static P>>,
+    /// The P to begin with after a sleep. Written by the waker before the note, which synchronises.
+    nextp: AtomicPtr<P>,
+    /// Where it sleeps.
+    pub(crate) park: Note,
+    /// Whether it looks for work and counts in `Idle::spinning`. Written by the waker before the note.
+    pub(crate) spinning: Mark,
+    /// Whether it was woken for a lone runnext; see `wake::lone`.
+    pub(crate) lone: Mark,
+    /// The goroutine that has this M for itself.
+    pub(crate) lockedg: Cell<Option<&'static G>>,
+    /// A claimed goroutine that g0 must see to: it is locked to another M.
+    pub(crate) pending: Cell<Option<&'static G>>,
+    /// What g0 is asked to run.
+    pub(crate) call: Cell<Option<Call>>,
+    pub(crate) start: StartFn,
+    /// The kernel's id of the thread, 0 before it runs.
+    pub(crate) tid: AtomicI32,
+}
+
+// SAFETY: `Cell`s are the thread's own; `spinning`, `lone` and `nextp` are also written by a waker
+// while the thread sleeps, before the note's Release.
+unsafe impl Sync for M {}
+// SAFETY: as above: it is made by one thread and handed to another.
+unsafe impl Send for M {}
+
+impl M {
+    pub(crate) fn new(id: u32, start: StartFn) -> Self {
+        let g0 = slab::single(Kind::G0);
+        g0.m.store(id + 1, Ordering::Relaxed);
+        Self {
+            id,
+            g0,
+            curg: Cell::new(g0),
+            p: Cell::new(None),
+            nextp: AtomicPtr::new(ptr::null_mut()),
+            park: Note::new(),
+            spinning: Mark::default(),
+            lone: Mark::default(),
+            lockedg: Cell::new(None),
+            pending: Cell::new(None),
+            call: Cell::new(None),
+            start,
+            tid: AtomicI32::new(0),
+        }
+    }
+
+    /// The P it owns.
+    #[inline(always)]
+    pub(crate) fn p(&self) -> Option<&'static P> {
+        self.p.get()
+    }
+
+    pub(crate) fn set_p(&self, pp: Option<&'static P>) {
+        self.p.set(pp);
+    }
+
+    pub(crate) fn set_nextp(&self, pp: Option<&'static P>) {
+        self.nextp.store(pp.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut()), Ordering::Release);
+    }
+
+    pub(crate) fn take_nextp(&self) -> Option<&'static P> {
+        // SAFETY: null or a P, and Ps are never freed.
+        unsafe { self.nextp.swap(ptr::null_mut(), Ordering::Acquire).as_ref() }
+    }
+}

@@ -1,0 +1,198 @@
+//! The scheduler. Its protocols are told in `README.md` beside this file.
+//!
+//! Go: runtime2.go `schedt`.
+
+pub(crate) mod current;
+pub(crate) mod deadlock;
+pub(crate) mod debugvars;
+pub(crate) mod idle;
+pub(crate) mod m;
+pub(crate) mod newproc;
+pub(crate) mod p;
+pub(crate) mod panic;
+pub(crate) mod park;
+pub(crate) mod procresize;
+pub(crate) mod rt0;
+pub(crate) mod schedinit;
+pub(crate) mod schedule;
+pub(crate) mod switch;
+pub(crate) mod syscall;
+pub(crate) mod sysmon;
+pub(crate) mod thread;
+pub(crate) mod trace;
+pub(crate) mod traceback;
+pub(crate) mod wake;
+
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::g::G;
+use crate::global_runq::GlobalRunq;
+use crate::lock::Lock;
+use idle::Idle;
+use m::M;
+use p::P;
+
+/// The most Ps there can be: GOMAXPROCS is clamped to it.
+pub(crate) const MAX_PROCS: usize = 1024;
+/// The most Ms there can be. Go: `maxmcount`.
+pub(crate) const MAX_MCOUNT: usize = 10_000;
+
+/// What the lock guards.
+pub(crate) struct Locked {
+    /// Ms that sleep in `stopm`, the latest last.
+    pub(crate) idle_ms: Vec<&'static M>,
+    /// Ps that nobody owns, the latest last.
+    pub(crate) idle_ps: Vec<&'static P>,
+    /// Every M ever made.
+    pub(crate) all_ms: Vec<&'static M>,
+    /// Dead descriptors. Go: `sched.gFree`.
+    pub(crate) gfree: Vec<&'static G>,
+    /// Ms that sleep because their locked goroutine does. Go: `nmidlelocked`.
+    pub(crate) locked_idle: i32,
+    /// Ms that hold no goroutine by design: sysmon, the template thread. Go: `nmsys`.
+    pub(crate) system_ms: u32,
+    /// Plain threads that wait in gort with no timeout.
+    pub(crate) waiting_threads: u32,
+}
+
+/// The one scheduler of the process.
+pub(crate) struct Sched {
+    /// Whether the runtime runs. Release at the end of boot, Acquire on plain threads.
+    pub(crate) booted: AtomicBool,
+    lock: Lock,
+    locked: UnsafeCell<Locked>,
+    pub(crate) idle: Idle,
+    pub(crate) global: GlobalRunq,
+    /// GOMAXPROCS.
+    pub(crate) procs: AtomicU32,
+    /// Ps ever made: the ones to look through for work.
+    pub(crate) allp_len: AtomicU32,
+    allp: [AtomicPtr<P>; MAX_PROCS],
+    /// Next goroutine id to give to a cache. Go: `goidgen`.
+    pub(crate) goidgen: AtomicU64,
+    /// Goroutines made and ended by plain threads.
+    pub(crate) created: AtomicU64,
+    pub(crate) finished: AtomicU64,
+    /// Order of a default goroutine's stack.
+    pub(crate) stack_order: AtomicU32,
+    /// When the M that waits for the next timer means to wake up; 0 when there is none.
+    pub(crate) poll_until: AtomicU64,
+    /// That M.
+    pub(crate) poller: AtomicPtr<M>,
+    /// Whether sysmon sleeps until told.
+    pub(crate) sysmon_sleeps: AtomicBool,
+    pub(crate) sysmon: crate::note::Note,
+    /// Whether the main goroutine has ended by goexit.
+    pub(crate) main_exited: AtomicBool,
+    /// Lone wakes that found nothing, lately: a shift. See `wake::lone`.
+    pub(crate) lone_shift: AtomicU32,
+    pub(crate) seed: AtomicUsize,
+    /// When boot began.
+    pub(crate) start_time: AtomicU64,
+}
+
+// SAFETY: `locked` is touched only with `lock` held.
+unsafe impl Sync for Sched {}
+
+pub(crate) static SCHED: Sched = Sched {
+    booted: AtomicBool::new(false),
+    lock: Lock::new(),
+    locked: UnsafeCell::new(Locked {
+        idle_ms: Vec::new(),
+        idle_ps: Vec::new(),
+        all_ms: Vec::new(),
+        gfree: Vec::new(),
+        locked_idle: 0,
+        system_ms: 0,
+        waiting_threads: 0,
+    }),
+    idle: Idle::new(),
+    global: GlobalRunq::new(),
+    procs: AtomicU32::new(0),
+    allp_len: AtomicU32::new(0),
+    allp: [const { AtomicPtr::new(ptr::null_mut()) }; MAX_PROCS],
+    goidgen: AtomicU64::new(1),
+    created: AtomicU64::new(0),
+    finished: AtomicU64::new(0),
+    stack_order: AtomicU32::new(1),
+    poll_until: AtomicU64::new(0),
+    poller: AtomicPtr::new(ptr::null_mut()),
+    sysmon_sleeps: AtomicBool::new(false),
+    sysmon: crate::note::Note::new(),
+    main_exited: AtomicBool::new(false),
+    lone_shift: AtomicU32::new(0),
+    seed: AtomicUsize::new(0),
+    start_time: AtomicU64::new(0),
+};
+
+impl Sched {
+    /// Runs `f` under the scheduler's lock. Nothing in `f` parks, switches, wakes a thread or runs user
+    /// code.
+    pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut Locked) -> R) -> R {
+        // SAFETY: the lock is held.
+        self.lock.with(|| f(unsafe { &mut *self.locked.get() }))
+    }
+
+    /// GOMAXPROCS.
+    #[inline]
+    pub(crate) fn procs(&self) -> u32 {
+        self.procs.load(Ordering::Relaxed)
+    }
+
+    /// The `i`th P, if it was ever made.
+    #[inline]
+    pub(crate) fn p(&self, i: u32) -> Option<&'static P> {
+        // SAFETY: null or a P, and Ps are never freed. Acquire: pairs with the Release in `set_p`.
+        unsafe { self.allp[i as usize].load(Ordering::Acquire).as_ref() }
+    }
+
+    pub(crate) fn set_p(&self, i: u32, pp: &'static P) {
+        self.allp[i as usize].store(ptr::from_ref(pp).cast_mut(), Ordering::Release);
+    }
+
+    /// Every P ever made.
+    pub(crate) fn all_ps(&self) -> impl Iterator<Item = &'static P> + '_ {
+        (0..self.allp_len.load(Ordering::Acquire)).filter_map(|i| self.p(i))
+    }
+
+    /// An idle P, if there is one. Go: `pidleget`.
+    pub(crate) fn pidleget(&self) -> Option<&'static P> {
+        if self.idle.idle_ps() == 0 {
+            return None;
+        }
+        let pp = self.locked(|s| {
+            let pp = s.idle_ps.pop()?;
+            self.idle.p_busy();
+            Some(pp)
+        })?;
+        self.wake_sysmon();
+        Some(pp)
+    }
+
+    /// Somebody is busy: sysmon has something to watch.
+    #[inline]
+    pub(crate) fn wake_sysmon(&self) {
+        // Pairs with the fence in `sysmon::sleep`: either it sees the busy P or we see it asleep.
+        std::sync::atomic::fence(Ordering::SeqCst);
+        if self.sysmon_sleeps.load(Ordering::Relaxed) && self.sysmon_sleeps.swap(false, Ordering::Relaxed) {
+            self.sysmon.wakeup();
+        }
+    }
+
+    /// The earliest timer of all Ps.
+    pub(crate) fn next_timer(&self) -> u64 {
+        self.all_ps().map(|pp| pp.timers.next()).min().unwrap_or(crate::sys::clock::NEVER)
+    }
+
+    /// Goroutines of the user's that have begun and not ended. Ends are summed first: a goroutine that
+    /// ends meanwhile is then counted, never one that has not begun.
+    pub(crate) fn num_goroutine(&self) -> u64 {
+        let finished: u64 =
+            self.all_ps().map(P::finished).sum::<u64>() + self.finished.load(Ordering::Acquire);
+        let created: u64 =
+            self.all_ps().map(P::created).sum::<u64>() + self.created.load(Ordering::Relaxed);
+        created.saturating_sub(finished)
+    }
+}

@@ -1,0 +1,289 @@
+//! Making goroutines: descriptors from the free lists, the closure into the descriptor, the first
+//! queueing; and what runs at the bottom of the user's code.
+//!
+//! A new goroutine has no stack: it gets one when it is first run. Its closure lies in the
+//! descriptor's slot, boxed when it does not fit; its result will lie there after it.
+//!
+//! Go: proc.go `newproc`, `newproc1`, `gfget`, `gfput`, `malg`.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::current;
+use super::m::M;
+use super::p::P;
+use super::{SCHED, panic, park, wake};
+use crate::g::status::Status;
+use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join, slab};
+use crate::sys::throw;
+
+/// Descriptors that move between a P's free list and the global one at a time.
+const GFREE_BATCH: u32 = 64;
+/// Goroutine ids drawn at a time.
+const GOID_BATCH: u64 = 16;
+
+/// A descriptor, Dead and with no stack. Go: `gfget`.
+#[inline]
+fn gfget(mp: Option<&'static M>) -> &'static G {
+    match mp.and_then(M::p) {
+        Some(pp) => pp.gfree_pop().unwrap_or_else(|| refill(pp)),
+        None => SCHED.locked(|s| s.gfree.pop()).unwrap_or_else(|| {
+            let mut fresh = grow();
+            let gp = fresh.next().expect("a chunk is not empty");
+            SCHED.locked(|s| s.gfree.extend(fresh));
+            gp
+        }),
+    }
+}
+
+#[cold]
+fn refill(pp: &'static P) -> &'static G {
+    let batch = SCHED.locked(|s| {
+        let keep = s.gfree.len().saturating_sub(GFREE_BATCH as usize);
+        s.gfree.split_off(keep)
+    });
+    if batch.is_empty() {
+        // The lowest address on top.
+        let fresh: Vec<_> = grow().collect();
+        fresh.into_iter().rev().for_each(|gp| pp.gfree_push(gp));
+    } else {
+        batch.into_iter().for_each(|gp| pp.gfree_push(gp));
+    }
+    pp.gfree_pop().expect("refilled")
+}
+
+fn grow() -> impl Iterator<Item = &'static G> {
+    slab::grow().unwrap_or_else(|e| throw(&format!("runtime: cannot allocate goroutine descriptors: {e}")))
+}
+
+/// Gives a descriptor back. It is Dead, nobody refers to its slot. Go: `gfput`.
+#[inline]
+pub(crate) fn gfput(gp: &'static G) {
+    debug_assert_eq!(gp.status.get().0, Status::Dead);
+    match current::m().and_then(M::p) {
+        Some(pp) => {
+            pp.gfree_push(gp);
+            // A chunk's worth may lie here: spawn loops draw from it without a lock.
+            if pp.ngfree.load(Ordering::Relaxed) > 4 * slab::CHUNK_GS as u32 {
+                release_half(pp);
+            }
+        }
+        None => SCHED.locked(|s| s.gfree.push(gp)),
+    }
+}
+
+#[cold]
+fn release_half(pp: &'static P) {
+    let n = pp.ngfree.load(Ordering::Relaxed) / 2;
+    SCHED.locked(|s| s.gfree.extend((0..n).map_while(|_| pp.gfree_pop())));
+}
+
+/// Gives a P's descriptors to the global list, when it is retired.
+pub(crate) fn flush_gfree(pp: &'static P) {
+    SCHED.locked(|s| s.gfree.extend(std::iter::from_fn(|| pp.gfree_pop())));
+}
+
+#[inline]
+fn next_goid(mp: Option<&'static M>) -> u64 {
+    let Some(pp) = mp.and_then(M::p) else { return SCHED.goidgen.fetch_add(1, Ordering::Relaxed) };
+    let (mut next, mut end) = pp.goids.get();
+    if next == end {
+        next = SCHED.goidgen.fetch_add(GOID_BATCH, Ordering::Relaxed);
+        end = next + GOID_BATCH;
+    }
+    pp.goids.set((next + 1, end));
+    next
+}
+
+/// What a goroutine may be given beside its function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spec {
+    pub(crate) name: Option<Arc<str>>,
+    /// Usable bytes of stack.
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) system: bool,
+}
+
+/// A descriptor with everything but its closure. `join` are its first [`join`] bits.
+///
+/// Go: `newproc1`.
+#[inline]
+pub(crate) fn new_g(pc: usize, location: &'static Location<'static>, join: u32) -> &'static G {
+    current::require_runtime();
+    let mp = current::m();
+    let gp = gfget(mp);
+    gp.kind.set(Kind::User);
+    gp.order.set(SCHED.stack_order.load(Ordering::Relaxed) as u8);
+    gp.goid.store(next_goid(mp), Ordering::Relaxed);
+    gp.gopc.store(pc, Ordering::Relaxed);
+    gp.location.set(Some(location));
+    gp.parent.store(mp.map_or(0, |mp| mp.curg.get().id()), Ordering::Relaxed);
+    gp.join.store(join, Ordering::Relaxed);
+    gp
+}
+
+/// Applies what the maker has asked for.
+pub(crate) fn specify(gp: &'static G, spec: &Spec) {
+    if let Some(size) = spec.stack_size {
+        let order = crate::stack::order_for(size).unwrap_or(crate::stack::ORDERS as u8 - 1);
+        gp.order.set(order);
+    }
+    if let Some(name) = &spec.name {
+        // SAFETY: not published yet.
+        unsafe { extras::of(gp) }.name = Some(name.clone());
+    }
+    if spec.system {
+        gp.kind.set(Kind::System);
+    }
+}
+
+/// Publishes a goroutine: from here on it runs.
+#[inline]
+pub(crate) fn launch(gp: &'static G) {
+    let user = gp.kind.get() == Kind::User;
+    // Its park token is of this life.
+    gp.token.store(0, Ordering::Relaxed);
+    gp.goexiting.set(false);
+    match current::m() {
+        Some(mp) if mp.p().is_some() => {
+            let pp = mp.p().expect("checked");
+            if user {
+                pp.count_created();
+            }
+            gp.status.revive();
+            wake::put_next(pp, entry::pack(gp));
+        }
+        _ => {
+            if user {
+                SCHED.created.fetch_add(1, Ordering::Relaxed);
+            }
+            gp.status.revive();
+            wake::put_global(entry::pack(gp));
+        }
+    }
+}
+
+/// Whether a value lies in the slot itself.
+pub(crate) const fn fits<T>() -> bool {
+    size_of::<T>() <= SLOT_WORDS * 8 && align_of::<T>() <= 8
+}
+
+/// Puts a value into the slot.
+///
+/// # Safety
+/// The slot is the caller's and empty.
+#[inline]
+pub(crate) unsafe fn slot_write<T>(gp: &'static G, value: T) {
+    // SAFETY: the slot has the size and alignment that `fits` compares with; a box always fits.
+    unsafe {
+        if fits::<T>() {
+            gp.slot().cast::<T>().write(value);
+        } else {
+            gp.slot().cast::<*mut T>().write(Box::into_raw(Box::new(value)));
+        }
+    }
+}
+
+/// Takes the value out of the slot.
+///
+/// # Safety
+/// A `T` was put there by [`slot_write`], and the slot is the caller's.
+#[inline]
+pub(crate) unsafe fn slot_read<T>(gp: &'static G) -> T {
+    // SAFETY: as in `slot_write`.
+    unsafe {
+        if fits::<T>() {
+            gp.slot().cast::<T>().read()
+        } else {
+            *Box::from_raw(gp.slot().cast::<*mut T>().read())
+        }
+    }
+}
+
+/// The end of the user's part of a goroutine: its locals and name are dropped, it is not counted any
+/// more. Runs user code.
+pub(crate) fn end_user(gp: &'static G) {
+    // Destructors may set locals anew; they are dropped the same way.
+    // SAFETY: the goroutine runs this itself, and no reference to its extras lives.
+    while let Some(extras) = unsafe { extras::take(gp) } {
+        drop(extras);
+    }
+    count_finished(gp);
+}
+
+fn count_finished(gp: &'static G) {
+    if gp.kind.get() != Kind::User {
+        return;
+    }
+    match current::m().and_then(M::p) {
+        Some(pp) => pp.count_finished(),
+        None => {
+            SCHED.finished.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+/// The entry of a `go!` goroutine.
+///
+/// # Safety
+/// The slot holds an `F`, and this is the goroutine itself.
+unsafe fn go_entry<F: FnOnce() -> T, T>(gp: &'static G) {
+    let run = || {
+        // SAFETY: the caller's word.
+        let f = unsafe { slot_read::<F>(gp) };
+        drop(f());
+    };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+        panic::at_boundary(gp, payload);
+    }
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| end_user(gp))) {
+        panic::at_boundary(gp, payload);
+    }
+    gp.join.store(join::RELEASED | join::DONE, Ordering::Relaxed);
+}
+
+/// Starts `f` as a goroutine that nobody joins.
+#[inline]
+pub(crate) fn newproc<F, T>(pc: usize, location: &'static Location<'static>, spec: Option<&Spec>, f: F)
+where
+    F: FnOnce() -> T + Send + 'static,
+{
+    let gp = new_g(pc, location, join::RELEASED);
+    if let Some(spec) = spec {
+        specify(gp, spec);
+    }
+    // SAFETY: not published yet: the slot is ours and empty.
+    unsafe { slot_write(gp, f) };
+    gp.entry.set(Some(go_entry::<F, T>));
+    launch(gp);
+}
+
+/// Tells the joiner that the result is in the slot. Returns false when nobody will ask for it: the
+/// result is then the caller's to drop.
+#[must_use]
+pub(crate) fn publish_result(gp: &'static G) -> bool {
+    // Release: the result is written. Acquire: `joiner`, if WAITING says that it is.
+    let before = gp.join.fetch_or(join::DONE, Ordering::AcqRel);
+    if before & join::WAITING != 0 {
+        let joiner = gp.joiner.take().expect("WAITING is set after the joiner");
+        park::goready(joiner);
+    }
+    before & join::RELEASED == 0
+}
+
+/// An address in the calling function: in debug builds too, as this is always inlined there.
+///
+/// Go: `getcallerpc`.
+#[inline(always)]
+pub(crate) fn getcallerpc() -> usize {
+    let pc: usize;
+    // SAFETY: reads the program counter.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        core::arch::asm!("lea {}, [rip]", out(reg) pc, options(nomem, nostack, preserves_flags));
+        #[cfg(target_arch = "aarch64")]
+        core::arch::asm!("adr {}, .", out(reg) pc, options(nomem, nostack, preserves_flags));
+    }
+    pc
+}

@@ -1,0 +1,150 @@
+//! A P: the right to run goroutines, and all that whoever has it may use without locks.
+//!
+//! There are GOMAXPROCS of them in use. A P is owned by one M, by the list of idle Ps, or is retired;
+//! fields in `Cell`s are its owner's. Ps are made as they are first needed and never freed.
+//!
+//! Go: runtime2.go `p`, proc.go `procresize`, `acquirep`, `releasep`, `gfget`, `gfput`.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::g::G;
+use crate::rand::Rand;
+use crate::runq::Runq;
+use crate::stack::cache::StackCache;
+use crate::timer::Timers;
+
+/// Who owns a P. The numbers are Go's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum PStatus {
+    Idle = 0,
+    Running = 1,
+    Dead = 4,
+}
+
+/// [`P::attention`]: the running goroutine has used up its slice.
+pub(crate) const PREEMPT: u32 = 1;
+/// [`P::attention`]: GOMAXPROCS has shrunk below this P.
+pub(crate) const RETIRE: u32 = 2;
+
+/// See the module.
+#[repr(align(128))]
+pub(crate) struct P {
+    pub(crate) runq: Runq,
+    pub(crate) id: u32,
+    status: AtomicU32,
+    /// Number of the owning M plus one; for dumps.
+    pub(crate) m: AtomicU32,
+    /// What the owner should see to at its next pick: [`PREEMPT`], [`RETIRE`]. Set by others.
+    pub(crate) attention: AtomicU32,
+    /// Slices begun. Written by the owner, read by sysmon.
+    schedtick: AtomicU32,
+    pub(crate) timers: Timers,
+    pub(crate) stacks: StackCache,
+    /// Dead descriptors.
+    gfree: Cell<Option<&'static G>>,
+    /// Their number. Written by the owner, read by dumps.
+    pub(crate) ngfree: AtomicU32,
+    /// Goroutine ids drawn in advance. Go: `goidcache`.
+    pub(crate) goids: Cell<(u64, u64)>,
+    /// Goroutines made and ended by owners of this P. Written by the owner, summed by `num_goroutine`.
+    created: AtomicU64,
+    finished: AtomicU64,
+    /// How many more lone goroutines pass before an M is woken for one; see `wake::lone`.
+    pub(crate) lone_skip: Cell<u32>,
+    pub(crate) rand: Rand,
+}
+
+// SAFETY: `Cell` fields are used by the P's owner only; ownership moves between threads under the
+// scheduler's lock or through a note, which synchronise.
+unsafe impl Sync for P {}
+
+impl P {
+    pub(crate) fn new(id: u32, seed: u64) -> Self {
+        Self {
+            runq: Runq::new(),
+            id,
+            status: AtomicU32::new(PStatus::Dead as u32),
+            m: AtomicU32::new(0),
+            attention: AtomicU32::new(0),
+            schedtick: AtomicU32::new(0),
+            timers: Timers::new(),
+            stacks: StackCache::new(),
+            gfree: Cell::new(None),
+            ngfree: AtomicU32::new(0),
+            goids: Cell::new((0, 0)),
+            created: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
+            lone_skip: Cell::new(0),
+            rand: Rand::new(seed ^ (u64::from(id) << 32)),
+        }
+    }
+
+    pub(crate) fn status(&self) -> PStatus {
+        match self.status.load(Ordering::Relaxed) {
+            0 => PStatus::Idle,
+            1 => PStatus::Running,
+            _ => PStatus::Dead,
+        }
+    }
+
+    pub(crate) fn set_status(&self, status: PStatus) {
+        self.status.store(status as u32, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn schedtick(&self) -> u32 {
+        self.schedtick.load(Ordering::Relaxed)
+    }
+
+    /// A new slice begins. Owner only.
+    #[inline]
+    pub(crate) fn next_tick(&self) {
+        self.schedtick.store(self.schedtick().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Puts a dead descriptor on the free list. Owner only.
+    #[inline]
+    pub(crate) fn gfree_push(&self, gp: &'static G) {
+        gp.link.set(self.gfree.get());
+        self.gfree.set(Some(gp));
+        self.ngfree.store(self.ngfree.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Takes one off. Owner only.
+    #[inline]
+    pub(crate) fn gfree_pop(&self) -> Option<&'static G> {
+        let gp = self.gfree.get()?;
+        self.gfree.set(gp.link.get());
+        self.ngfree.store(self.ngfree.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        Some(gp)
+    }
+
+    /// One more goroutine. Owner only.
+    #[inline]
+    pub(crate) fn count_created(&self) {
+        self.created.store(self.created.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// One goroutine less. Owner only. Release: pairs with the Acquire in `finished`, so that who sees
+    /// an end sees the beginning too.
+    #[inline]
+    pub(crate) fn count_finished(&self) {
+        self.finished.store(self.finished.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    pub(crate) fn created(&self) -> u64 {
+        self.created.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn finished(&self) -> u64 {
+        self.finished.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody else could run something of this P's: `runnext` is not counted.
+    #[inline]
+    pub(crate) fn has_queued(&self) -> bool {
+        self.runq.len() > 0
+    }
+}

@@ -1,0 +1,103 @@
+//! Panics at the bottom of a goroutine, and `goexit`, which unwinds like one.
+//!
+//! The hook, chained in front of whatever hook was there at boot, keeps the return addresses of the
+//! panicking goroutine: at the boundary, after unwinding, the frames are gone.
+//!
+//! Go: panic.go `gopanic`, `fatalpanic`, `Goexit`.
+
+use std::any::Any;
+use std::panic;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+use super::debugvars::{TracebackLevel, traceback_level};
+use super::{SCHED, current, traceback};
+use crate::g::{G, Kind, extras};
+use crate::sys::write_stderr;
+
+/// What `goexit` unwinds with. Whoever catches and drops it outside of unwinding raises it again: the
+/// goroutine is over.
+pub(crate) struct GoexitPayload;
+
+impl Drop for GoexitPayload {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            raise();
+        }
+    }
+}
+
+fn raise() -> ! {
+    panic::resume_unwind(Box::new(GoexitPayload))
+}
+
+/// Ends the running goroutine after running its destructors.
+pub(crate) fn goexit() -> ! {
+    let Some(gp) = current::goroutine() else {
+        panic!("gort: goexit called on a thread that is not a goroutine");
+    };
+    if cfg!(panic = "abort") {
+        panic!("gort: goexit needs panic = \"unwind\": it runs the goroutine's destructors by unwinding");
+    }
+    gp.goexiting.set(true);
+    raise()
+}
+
+/// Whether this is what `goexit` unwinds with; it is disarmed then.
+pub(crate) fn is_goexit(payload: Box<dyn Any + Send>) -> Result<(), Box<dyn Any + Send>> {
+    payload.downcast::<GoexitPayload>().map(|p| std::mem::forget(*p))
+}
+
+/// A payload has reached the bottom of a goroutine that nobody joins.
+pub(crate) fn at_boundary(gp: &'static G, payload: Box<dyn Any + Send>) {
+    if is_goexit(payload).is_err() {
+        die(gp, 2);
+    }
+}
+
+/// Ends the process because of an unrecovered panic, whose message the hook has printed: the
+/// goroutine's frames, and where it was made.
+#[cold]
+pub(crate) fn die(gp: &'static G, status: i32) -> ! {
+    // One at a time; the first ends the process.
+    static DYING: Mutex<()> = Mutex::new(());
+    let _dying = DYING.lock();
+    if traceback_level() > TracebackLevel::None {
+        // SAFETY: the goroutine runs this itself.
+        let frames = unsafe { extras::get(gp) }.map(|e| std::mem::take(&mut e.panic_frames));
+        let mut text = String::from("\n");
+        text.push_str(&traceback::goroutine(gp, "running", &frames.unwrap_or_default()));
+        if traceback_level() >= TracebackLevel::All {
+            for other in traceback::all_but(gp) {
+                text.push('\n');
+                text.push_str(&other);
+            }
+        }
+        write_stderr(text.as_bytes());
+    }
+    std::process::exit(status)
+}
+
+/// Chains the hook. Go: `tracebackinit`, as far as it has a counterpart.
+pub(crate) fn install_hook() {
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        keep_frames();
+        previous(info);
+    }));
+}
+
+fn keep_frames() {
+    let Some(gp) = current::goroutine() else { return };
+    if gp.kind.get() != Kind::User || traceback_level() == TracebackLevel::None {
+        return;
+    }
+    let frames = traceback::here();
+    // SAFETY: the goroutine runs this itself, and no user code runs while the reference lives.
+    unsafe { extras::of(gp) }.panic_frames = frames;
+}
+
+/// The main goroutine has ended by goexit: the others go on.
+pub(crate) fn main_exited() {
+    SCHED.main_exited.store(true, Ordering::Relaxed);
+}

@@ -1,0 +1,232 @@
+//! Parking and readying: the two operations on which everything that blocks is built.
+//!
+//! A goroutine parks in one of three ways, told by its after-switch action:
+//! - `Unlock(lock)`: it has queued itself under the lock; its waker takes it off under the same lock,
+//!   which is released only once its registers are saved.
+//! - `Commit`: it has begun a wait on its commit word; any number of lock-free wakers may notify it.
+//! - `JoinOn(g)`: it waits for the end of `g`.
+//!
+//! On a plain thread the same calls work: the action is run by the thread itself, which then sleeps on
+//! the futex word of its pseudo goroutine.
+//!
+//! Go: proc.go `gopark`, `goready`, `Gosched`, `goparkunlock`; time.go `timeSleep`.
+
+use std::sync::atomic::Ordering;
+
+use super::current;
+use super::m::M;
+use super::p::PREEMPT;
+use super::schedule::{Pick, pick_next};
+use super::switch::{switch_to, switch_to_g0};
+use super::{thread, wake};
+use crate::g::commit::Notify;
+use crate::g::status::Status;
+use crate::g::wait_reason::WaitReason;
+use crate::g::{After, G, entry, join};
+use crate::lock::Lock;
+use crate::sys::clock::NEVER;
+
+/// Parks the caller until it is readied. The action tells who may ready it, and from when on.
+pub(crate) fn gopark(after: After, reason: WaitReason) {
+    let Some(mp) = current::m() else {
+        thread::wait(after, NEVER);
+        return;
+    };
+    let gp = mp.curg.get();
+    if std::ptr::eq(gp, mp.g0) {
+        crate::sys::throw("gopark on the system stack");
+    }
+    gp.set_wait_reason(reason);
+    gp.status.set(Status::Running, Status::Waiting);
+    if mp.lockedg.get().is_some() {
+        // Nobody else runs on this thread: g0 hands the P on and sleeps.
+        switch_to_g0(mp, gp, after);
+    } else if std::thread::panicking() {
+        // std counts panics per thread: the thread stays ours until we go on.
+        lock_to(mp, gp);
+        switch_to_g0(mp, gp, after);
+        unlock_from(mp, gp);
+    } else {
+        match pick_next(mp, false) {
+            Pick::Run(next) => switch_to(mp, gp, next, after),
+            Pick::Empty | Pick::NeedG0 => switch_to_g0(mp, gp, after),
+        }
+    }
+}
+
+/// Parks the caller, which has queued itself under `lock`. Its waker takes it off the queue under the
+/// same lock.
+#[inline]
+pub(crate) fn gopark_unlock(lock: &Lock, reason: WaitReason) {
+    gopark(After::Unlock(lock), reason);
+}
+
+pub(crate) fn lock_to(mp: &'static M, gp: &'static G) {
+    mp.lockedg.set(Some(gp));
+    gp.lockedm.store(mp.id + 1, Ordering::Relaxed);
+}
+
+pub(crate) fn unlock_from(mp: &'static M, gp: &'static G) {
+    mp.lockedg.set(None);
+    gp.lockedm.store(0, Ordering::Relaxed);
+}
+
+/// Readies a goroutine (or thread) that waits and that the caller alone was chosen to wake.
+#[inline]
+pub(crate) fn goready(gp: &'static G) {
+    if gp.is_thread() {
+        return thread::wake(gp);
+    }
+    match current::m() {
+        Some(mp) if mp.p().is_some() => ready_on(mp, gp, true),
+        _ => {
+            gp.status.ready();
+            wake::put_global(entry::pack(gp));
+        }
+    }
+}
+
+/// Readies `gp` to this M's P: to run next, or last.
+#[inline]
+pub(crate) fn ready_on(mp: &'static M, gp: &'static G, next: bool) {
+    debug_assert!(!gp.is_thread());
+    let Some(pp) = mp.p() else {
+        gp.status.ready();
+        return wake::put_global(entry::pack(gp));
+    };
+    gp.status.ready();
+    if next {
+        wake::put_next(pp, entry::pack(gp));
+    } else {
+        wake::put_last(pp, entry::pack(gp));
+    }
+}
+
+/// For after-switch actions: the goroutine that has just left is to go on at once.
+#[cold]
+pub(crate) fn ready_here(mp: &'static M, gp: &'static G) {
+    ready_on(mp, gp, true);
+}
+
+/// Wakes the wait `seq` of `gp`'s commit word; true if this call is the one that did.
+pub(crate) fn notify(gp: &'static G, seq: crate::g::commit::Seq) -> bool {
+    match gp.commit.notify(seq) {
+        Notify::Stale => false,
+        Notify::WillSee => true,
+        Notify::Ready => {
+            goready(gp);
+            true
+        }
+    }
+}
+
+/// Says that somebody waits for the end of `target`. False when it is over already.
+pub(crate) fn join_wait(target: &'static G) -> bool {
+    // AcqRel: `joiner` was written before, the result is read after.
+    target.join.fetch_or(join::WAITING, Ordering::AcqRel) & join::DONE == 0
+}
+
+/// Gives way to whoever else can run. Go: `Gosched`.
+pub(crate) fn gosched() {
+    let Some(mp) = current::m() else {
+        std::thread::yield_now();
+        return;
+    };
+    let gp = mp.curg.get();
+    if mp.lockedg.get().is_some() || std::thread::panicking() {
+        return gosched_locked(mp, gp);
+    }
+    match pick_next(mp, false) {
+        Pick::Run(next) => switch_to(mp, gp, next, After::Requeue),
+        Pick::Empty => {}
+        Pick::NeedG0 => switch_to_g0(mp, gp, After::Requeue),
+    }
+}
+
+#[cold]
+fn gosched_locked(mp: &'static M, gp: &'static G) {
+    let was_locked = mp.lockedg.get().is_some();
+    if !was_locked {
+        lock_to(mp, gp);
+    }
+    switch_to_g0(mp, gp, After::Requeue);
+    if !was_locked {
+        unlock_from(mp, gp);
+    }
+}
+
+/// To be called by operations that may block but did not: gives way when the slice is used up.
+#[inline]
+pub(crate) fn check_preempt() {
+    if let Some(mp) = current::m()
+        && let Some(pp) = mp.p()
+        && pp.attention.load(Ordering::Relaxed) & PREEMPT != 0
+    {
+        gosched();
+    }
+}
+
+/// Parks until `deadline` or until the wait that `begin` announces is notified. `begin` is given the
+/// wait's number; if it returns false, nothing is waited for. True when a waker notified it, false when
+/// the time came or nothing was waited for.
+pub(crate) fn park_commit(
+    deadline: u64,
+    reason: WaitReason,
+    begin: impl FnOnce(&'static G, crate::g::commit::Seq) -> bool,
+) -> bool {
+    let gp = current::g();
+    let seq = gp.commit.begin();
+    if !begin(gp, seq) {
+        return gp.commit.end();
+    }
+    let Some(mp) = current::m() else {
+        let in_time = thread::wait(After::Commit, deadline);
+        gp.commit.end();
+        return in_time;
+    };
+    if deadline == NEVER {
+        gopark(After::Commit, reason);
+        return gp.commit.end();
+    }
+    if mp.p().is_none() {
+        crate::sys::throw("park without a P");
+    }
+    let timers = &mp.p().expect("checked above").timers;
+    timers.insert(deadline, gp, seq);
+    gopark(After::Commit, reason);
+    gp.commit.end();
+    // The timer's own notification is no wake-up by somebody: it was one if the time has not come, or
+    // if the caller's condition holds, which the caller knows best.
+    let early = crate::sys::clock::nanotime() < deadline;
+    if early {
+        timers.count_stale();
+    }
+    early
+}
+
+/// Sleeps until `deadline`. Go: `timeSleep`.
+pub(crate) fn sleep_until(deadline: u64) {
+    park_commit(deadline, WaitReason::Sleep, |_, _| true);
+}
+
+/// Locks the running goroutine to its M, nested. Go: `LockOSThread`.
+pub(crate) fn lock_os_thread() {
+    let Some(mp) = current::m() else { return };
+    let gp = mp.curg.get();
+    wake::start_template_thread();
+    gp.lock_depth.set(gp.lock_depth.get() + 1);
+    lock_to(mp, gp);
+}
+
+/// Undoes one [`lock_os_thread`]; without one, nothing. Go: `UnlockOSThread`.
+pub(crate) fn unlock_os_thread() {
+    let Some(mp) = current::m() else { return };
+    let gp = mp.curg.get();
+    let depth = gp.lock_depth.get();
+    if depth > 0 {
+        gp.lock_depth.set(depth - 1);
+    }
+    if depth == 1 {
+        unlock_from(mp, gp);
+    }
+}

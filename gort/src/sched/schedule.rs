@@ -1,0 +1,344 @@
+//! Choosing the next goroutine, and the loop of every g0.
+//!
+//! [`pick_next`] is the one place that chooses. A parking goroutine, an ending one and g0 all call it,
+//! so that a fast path never bypasses fairness. On a goroutine's stack it gives up (`NeedG0`) whatever
+//! must not run there: due timers (a lock may be held across the switch), goroutines locked to other
+//! Ms, a P that is to be retired.
+//!
+//! Go: proc.go `schedule`, `findRunnable`, `stealWork`, `execute`, `mstart1`.
+
+use std::sync::atomic::Ordering;
+
+use super::SCHED;
+use super::m::{M, StartFn};
+use super::p::{P, PREEMPT, RETIRE};
+use super::switch::switch_to;
+use super::wake;
+use crate::g::status::Status;
+use crate::g::{After, G, entry};
+use crate::sys::clock::{self, NEVER};
+
+/// Every so many slices the global queue goes first, so that two goroutines that keep readying each
+/// other cannot shut it out.
+const GLOBAL_TICK: u32 = 61;
+/// Rounds over all Ps before a thief gives up; only the last one looks at `runnext`.
+const STEAL_ROUNDS: u32 = 4;
+/// How long a runnext is left to its P, in nanoseconds: less than a wake costs, more than it takes a
+/// goroutine that readies another to park.
+const RUNNEXT_GRACE: u64 = 3_000;
+/// How long an M spins after it has found nothing, in nanoseconds, before it sleeps.
+const LINGER: u64 = 20_000;
+
+/// What to do next.
+#[must_use]
+pub(crate) enum Pick {
+    /// Run this one: it is claimed.
+    Run(&'static G),
+    /// This P has nothing.
+    Empty,
+    /// Something waits that only g0 may do.
+    NeedG0,
+}
+
+/// The right to run what `entry` names, unless the entry is stale.
+#[inline]
+fn claim(entry: crate::runq::Entry) -> Option<&'static G> {
+    let (gp, generation) = entry::unpack(entry);
+    gp.status.claim(generation).then_some(gp)
+}
+
+/// The next goroutine of this M's P. `on_g0`: the caller is g0, which runs timers itself.
+#[inline]
+pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
+    let Some(pp) = mp.p() else { return Pick::NeedG0 };
+    if pp.attention.load(Ordering::Relaxed) != 0 && see_to(pp) {
+        return Pick::NeedG0;
+    }
+    let due = pp.timers.next();
+    if due != NEVER && due <= clock::nanotime() {
+        if !on_g0 {
+            return Pick::NeedG0;
+        }
+        run_timers(mp, pp);
+    }
+    if pp.schedtick() % GLOBAL_TICK == 0
+        && let Some(gp) = take_global(|| SCHED.global.get())
+    {
+        pp.next_tick();
+        return found(mp, pp, gp);
+    }
+    let next = pp.runq.runnext();
+    if next != 0 {
+        pp.runq.set_runnext(0);
+        if let Some(gp) = claim(next) {
+            // Inherits the slice: no tick.
+            return found(mp, pp, gp);
+        }
+    }
+    while let Some(entry) = pp.runq.get() {
+        if let Some(gp) = claim(entry) {
+            pp.next_tick();
+            return found(mp, pp, gp);
+        }
+    }
+    if let Some(gp) = take_global(|| SCHED.global.get_share(SCHED.procs(), &pp.runq)) {
+        pp.next_tick();
+        return found(mp, pp, gp);
+    }
+    Pick::Empty
+}
+
+#[inline]
+fn found(mp: &'static M, pp: &'static P, gp: &'static G) -> Pick {
+    pp.runq.count_switch();
+    let locked = gp.lockedm.load(Ordering::Relaxed);
+    if locked != 0 && locked != mp.id + 1 {
+        mp.pending.set(Some(gp));
+        return Pick::NeedG0;
+    }
+    Pick::Run(gp)
+}
+
+/// Takes entries until one can be claimed.
+#[inline]
+fn take_global(mut get: impl FnMut() -> Option<crate::runq::Entry>) -> Option<&'static G> {
+    while let Some(entry) = get() {
+        if let Some(gp) = claim(entry) {
+            return Some(gp);
+        }
+    }
+    None
+}
+
+/// Sees to what others have asked of this P; true when only g0 can.
+#[cold]
+fn see_to(pp: &'static P) -> bool {
+    let asked = pp.attention.load(Ordering::Relaxed);
+    if asked & RETIRE != 0 {
+        return true;
+    }
+    if asked & PREEMPT != 0 {
+        pp.attention.fetch_and(!PREEMPT, Ordering::Relaxed);
+        // The slice is used up: whoever would have inherited it queues like everybody.
+        let next = pp.runq.runnext();
+        if next != 0 {
+            pp.runq.set_runnext(0);
+            wake::put_ring(pp, next);
+        }
+        pp.next_tick();
+    }
+    false
+}
+
+/// Readies what is due on `pp`'s heap to this M's own P.
+fn run_timers(mp: &'static M, pp: &'static P) {
+    pp.timers.run_due(clock::nanotime(), |gp| super::park::ready_on(mp, gp, false));
+}
+
+/// The loop of a g0. Each turn runs one goroutine, until somebody switches back here.
+pub(crate) fn schedule(mp: &'static M) -> ! {
+    loop {
+        if let Some(call) = mp.call.take() {
+            // SAFETY: function and argument belong together and the caller waits for them.
+            unsafe { (call.function)(call.argument) };
+            if mp.p().is_none() {
+                // It has blocked, and no P was idle on the way back: it queues like any other.
+                call.caller.status.set(Status::Syscall, Status::Runnable);
+                wake::put_global(entry::pack(call.caller));
+                if mp.lockedg.get().is_none() {
+                    wake::stopm(mp);
+                }
+                continue;
+            }
+            switch_to(mp, mp.g0, call.caller, After::Nothing);
+            continue;
+        }
+        if let Some(gp) = mp.lockedg.get() {
+            // Its goroutine has parked: the P goes, the thread waits with it.
+            wake::stop_locked_m(mp);
+            switch_to(mp, mp.g0, gp, After::Nothing);
+            continue;
+        }
+        if let Some(gp) = mp.pending.take() {
+            wake::start_locked_m(mp, gp);
+            continue;
+        }
+        let gp = find_runnable(mp);
+        let locked = gp.lockedm.load(Ordering::Relaxed);
+        if locked != 0 && locked != mp.id + 1 {
+            wake::start_locked_m(mp, gp);
+            continue;
+        }
+        switch_to(mp, mp.g0, gp, After::Nothing);
+    }
+}
+
+/// Blocks until there is a goroutine to run, and claims it. The M has a P when it returns.
+fn find_runnable(mp: &'static M) -> &'static G {
+    loop {
+        let pp = mp.p().expect("findrunnable without a P");
+        if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
+            super::procresize::retire(mp);
+            wake::stopm(mp);
+            continue;
+        }
+        match pick_next(mp, true) {
+            Pick::Run(gp) => return work_found(mp, gp),
+            Pick::NeedG0 => {
+                if let Some(gp) = mp.pending.take() {
+                    return work_found(mp, gp);
+                }
+                continue;
+            }
+            Pick::Empty => {}
+        }
+        if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
+            mp.spinning.set(true);
+            let until = clock::nanotime() + LINGER;
+            loop {
+                if let Some(gp) = steal(mp, pp) {
+                    return work_found(mp, gp);
+                }
+                // Timers may have readied goroutines to our own queues.
+                if let Pick::Run(gp) = pick_next(mp, true) {
+                    return work_found(mp, gp);
+                }
+                if mp.pending.get().is_some()
+                    || pp.attention.load(Ordering::Relaxed) != 0
+                    || clock::nanotime() >= until
+                {
+                    break;
+                }
+                for _ in 0..50 {
+                    std::hint::spin_loop();
+                }
+            }
+            if let Some(gp) = mp.pending.take() {
+                return work_found(mp, gp);
+            }
+        }
+        if let Some(gp) = sleep_without_work(mp, pp) {
+            return work_found(mp, gp);
+        }
+    }
+}
+
+/// Go: `resetspinning`.
+fn work_found(mp: &'static M, gp: &'static G) -> &'static G {
+    if mp.lone.replace(false) {
+        wake::lone_paid(true);
+    }
+    if mp.spinning.replace(false) && SCHED.idle.found() {
+        // The last spinner has work: if there is more, somebody else must look for it.
+        wake::wakep();
+    }
+    gp
+}
+
+/// Gives up the P and sleeps until there may be work. Returns a goroutine if it found one in passing,
+/// otherwise with a P for another round.
+fn sleep_without_work(mp: &'static M, pp: &'static P) -> Option<&'static G> {
+    // Park, step 1 (see `idle`): the P is idle before the queues are looked at for the last time.
+    wake::releasep(mp);
+    SCHED.locked(|s| wake::pidleput(s, pp));
+    let was_spinning = mp.spinning.replace(false);
+    // Step 2.
+    SCHED.idle.stop_spinning(was_spinning);
+    // Step 3.
+    if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued) {
+        if let Some(pp) = SCHED.pidleget() {
+            wake::acquirep(mp, pp);
+            mp.spinning.set(true);
+            SCHED.idle.spin();
+            return None;
+        }
+    }
+    if mp.lone.replace(false) {
+        wake::lone_paid(false);
+    }
+    wake::wait_for_work(mp);
+    None
+}
+
+/// Looks through the other Ps, in random order, for goroutines and due timers.
+///
+/// Go: `stealWork`.
+fn steal(mp: &'static M, pp: &'static P) -> Option<&'static G> {
+    let n = SCHED.allp_len.load(Ordering::Acquire);
+    for round in 0..STEAL_ROUNDS {
+        let last = round == STEAL_ROUNDS - 1;
+        for i in pp.rand.order(n) {
+            let Some(victim) = SCHED.p(i) else { continue };
+            if std::ptr::eq(victim, pp) {
+                continue;
+            }
+            if last {
+                let due = victim.timers.next();
+                if due != NEVER && due <= clock::nanotime() {
+                    run_timers(mp, victim);
+                    if let Pick::Run(gp) = pick_next(mp, true) {
+                        return Some(gp);
+                    }
+                    if mp.pending.get().is_some() {
+                        return mp.pending.take();
+                    }
+                }
+            }
+            while let Some(entry) = victim.runq.grab(&pp.runq) {
+                if let Some(gp) = claim(entry) {
+                    pp.next_tick();
+                    pp.runq.count_switch();
+                    return Some(gp);
+                }
+                // A stale one was the last of what we took; our ring may hold the others.
+                if let Pick::Run(gp) = pick_next(mp, true) {
+                    return Some(gp);
+                }
+            }
+            if last && let Some(gp) = steal_runnext(victim) {
+                pp.next_tick();
+                pp.runq.count_switch();
+                return Some(gp);
+            }
+        }
+    }
+    None
+}
+
+/// Claims another P's runnext if that P has had its chance to run it.
+fn steal_runnext(victim: &'static P) -> Option<&'static G> {
+    let entry = victim.runq.runnext();
+    if entry == 0 {
+        return None;
+    }
+    let switches = victim.runq.switches();
+    let until = clock::nanotime() + RUNNEXT_GRACE;
+    while clock::nanotime() < until {
+        if victim.runq.switches() != switches || victim.runq.runnext() != entry {
+            return None;
+        }
+        for _ in 0..20 {
+            std::hint::spin_loop();
+        }
+    }
+    // The entry stays where it is: its owner will find it stale.
+    claim(entry)
+}
+
+/// Where an M's thread begins to schedule. Never returns for an M that runs goroutines.
+///
+/// Go: `mstart1`.
+pub(crate) fn mstart(mp: &'static M) -> ! {
+    super::schedinit::minit(mp);
+    match mp.start {
+        StartFn::Sysmon => super::sysmon::sysmon(mp),
+        StartFn::TemplateThread => wake::template_thread(),
+        StartFn::Schedule => {}
+    }
+    if mp.p().is_none()
+        && let Some(pp) = mp.take_nextp()
+    {
+        wake::acquirep(mp, pp);
+    }
+    schedule(mp)
+}

@@ -1,0 +1,119 @@
+//! Plain threads in gort: the pseudo goroutine under which a thread that is not the runtime's waits,
+//! so that every primitive knows one kind of waiter.
+//!
+//! The descriptor's futex word is the wake-up: 0 nothing, 1 woken. One waker per wait, as for
+//! goroutines; descriptors are reused when their thread ends, and a late futex wake hits a loop that
+//! looks again.
+
+use std::cell::Cell;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+use super::park::join_wait;
+use super::{SCHED, current, deadlock};
+use crate::g::{After, G, Kind, slab};
+use crate::sys::clock::NEVER;
+use crate::sys::futex;
+use crate::tls;
+
+/// Descriptors whose thread is gone.
+static FREE: Mutex<Vec<&'static G>> = Mutex::new(Vec::new());
+
+/// Gives the descriptor back when the thread ends. std's destructor is all that this is for: the
+/// descriptor is found through the runtime's own accessor.
+struct AtExit(Cell<Option<&'static G>>);
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        if let Some(gp) = self.0.take() {
+            tls::set::<{ tls::THREAD }>(0);
+            // SAFETY: the thread ends, and with it the only user of its extras.
+            drop(unsafe { crate::g::extras::take(gp) });
+            FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gp);
+        }
+    }
+}
+
+thread_local! {
+    static AT_EXIT: AtExit = const { AtExit(Cell::new(None)) };
+}
+
+/// The pseudo goroutine of this plain thread.
+#[track_caller]
+pub(crate) fn pseudo_g() -> &'static G {
+    let gp = tls::get::<{ tls::THREAD }>() as *const G;
+    // SAFETY: zero or a descriptor, which is never freed.
+    match unsafe { gp.as_ref() } {
+        Some(gp) => gp,
+        None => new_pseudo_g(),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn new_pseudo_g() -> &'static G {
+    current::require_runtime();
+    let free = FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+    let gp = free.unwrap_or_else(|| slab::single(Kind::Thread));
+    gp.goid.store(SCHED.goidgen.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    gp.futex.store(0, Ordering::Relaxed);
+    gp.token.store(0, Ordering::Relaxed);
+    tls::set::<{ tls::THREAD }>(std::ptr::from_ref(gp) as usize);
+    // In a thread-local destructor that runs after ours the descriptor is simply kept.
+    let _ = AT_EXIT.try_with(|a| a.0.set(Some(gp)));
+    gp
+}
+
+/// Runs the after-switch action of a thread and sleeps until woken or until `deadline`, which is for
+/// [`After::Commit`] only. False when the time came.
+pub(crate) fn wait(after: After, deadline: u64) -> bool {
+    let gp = pseudo_g();
+    let parked = match after {
+        // SAFETY: as in `switch::complete`; from here on the waker may come.
+        After::Unlock(lock) => {
+            unsafe { (*lock).unlock() };
+            true
+        }
+        After::Commit => gp.commit.commit(),
+        After::JoinOn(target) => join_wait(target),
+        After::Nothing | After::Requeue | After::Dead => unreachable!("not a way to wait"),
+    };
+    if !parked {
+        return true;
+    }
+    if deadline == NEVER {
+        SCHED.locked(|s| {
+            s.waiting_threads += 1;
+            gp.lockedm.store(1, Ordering::Relaxed);
+        });
+        deadlock::check();
+    }
+    // Acquire: pairs with the Release in `wake`.
+    while gp.futex.swap(0, Ordering::Acquire) == 0 {
+        if !futex::wait(&gp.futex, 0, deadline) && gp.commit.abandon() {
+            return false;
+        }
+    }
+    uncount(gp);
+    true
+}
+
+/// A thread that is being woken does not wait any more: to be said before it is woken, or a look for
+/// deadlocks in between would take it for one that waits. `lockedm` says whether it is counted.
+fn uncount(gp: &'static G) {
+    if gp.lockedm.load(Ordering::Relaxed) != 0 {
+        SCHED.locked(|s| {
+            if gp.lockedm.swap(0, Ordering::Relaxed) != 0 {
+                s.waiting_threads -= 1;
+            }
+        });
+    }
+}
+
+/// Wakes a plain thread that waits.
+pub(crate) fn wake(gp: &'static G) {
+    uncount(gp);
+    // Release: pairs with the Acquire in `wait`.
+    gp.futex.store(1, Ordering::Release);
+    futex::wake(&gp.futex, 1);
+}

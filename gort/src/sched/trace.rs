@@ -1,0 +1,79 @@
+//! `GODEBUG=schedtrace`: the scheduler's state in one line, with `scheddetail=1` followed by one for
+//! each P, M and G. The format is Go 1.12's.
+//!
+//! Go: proc.go `schedtrace`.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+
+use super::SCHED;
+use super::p::P;
+use crate::g::slab;
+use crate::g::status::Status;
+use crate::sys::write_stderr;
+
+fn queued(pp: &P) -> u32 {
+    pp.runq.len() + u32::from(pp.runq.runnext() != 0)
+}
+
+/// Writes the state to standard error.
+pub(crate) fn schedtrace(detailed: bool, now: u64) {
+    let mut text = String::new();
+    let ms = (now - SCHED.start_time.load(Ordering::Relaxed)) / 1_000_000;
+    let (threads, idle_threads, locked) =
+        SCHED.locked(|s| (s.all_ms.len(), s.idle_ms.len(), s.locked_idle));
+    let _ = write!(
+        text,
+        "SCHED {ms}ms: gomaxprocs={} idleprocs={} threads={threads} spinningthreads={} idlethreads={idle_threads} runqueue={}",
+        SCHED.procs(),
+        SCHED.idle.idle_ps(),
+        SCHED.idle.spinning(),
+        SCHED.global.len(),
+    );
+    let ps = || SCHED.all_ps().filter(|pp| pp.id < SCHED.procs());
+    if !detailed {
+        let lens: Vec<String> = ps().map(|pp| queued(pp).to_string()).collect();
+        let _ = writeln!(text, " [{}]", lens.join(" "));
+        return write_stderr(text.as_bytes());
+    }
+    let _ = writeln!(text, " gcwaiting=0 nmidlelocked={locked} stopwait=0 sysmonwait={}", u8::from(SCHED.sysmon_sleeps.load(Ordering::Relaxed)));
+    for pp in ps() {
+        let _ = writeln!(
+            text,
+            "  P{}: status={} schedtick={} syscalltick=0 m={} runqsize={} gfreecnt={}",
+            pp.id,
+            pp.status() as u32,
+            pp.schedtick(),
+            i64::from(pp.m.load(Ordering::Relaxed)) - 1,
+            queued(pp),
+            pp.ngfree.load(Ordering::Relaxed),
+        );
+    }
+    let all_ms = SCHED.locked(|s| s.all_ms.clone());
+    for mp in all_ms {
+        let p = SCHED.all_ps().find(|pp| pp.m.load(Ordering::Relaxed) == mp.id + 1);
+        let _ = writeln!(
+            text,
+            "  M{}: p={} curg=-1 mallocing=0 throwing=0 preemptoff= locks=0 dying=0 spinning={} blocked=false lockedg=-1",
+            mp.id,
+            p.map_or(-1, |pp| i64::from(pp.id)),
+            mp.spinning.get(),
+        );
+    }
+    slab::for_each(|gp| {
+        let (status, _) = gp.status.get();
+        if matches!(status, Status::Dead | Status::Idle) {
+            return;
+        }
+        let _ = writeln!(
+            text,
+            "  G{}: status={}({}) m={} lockedm={}",
+            gp.id(),
+            status as u32,
+            if status == Status::Waiting { gp.wait_reason().text() } else { "" },
+            if status == Status::Running { i64::from(gp.m.load(Ordering::Relaxed)) - 1 } else { -1 },
+            i64::from(gp.lockedm.load(Ordering::Relaxed)) - 1,
+        );
+    });
+    write_stderr(text.as_bytes());
+}

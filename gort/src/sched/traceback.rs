@@ -1,0 +1,225 @@
+//! Tracebacks in Go's layout.
+//!
+//! A parked goroutine's frames are found by running the unwinder on top of its stack
+//! (`Context::resume_ontop`) and jumping back. The goroutine is claimed for that by the scan bit of its
+//! status word, so that nobody runs it meanwhile. On its stack only raw return addresses are collected,
+//! into a fixed buffer, and only when enough of it is left; symbols come afterwards, elsewhere.
+//!
+//! Go: traceback.go `traceback`, `printcreatedby`, `tracebackothers`.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+
+use context::{Context, Transfer};
+
+use super::current;
+use super::debugvars::{TracebackLevel, traceback_level};
+use crate::g::status::Status;
+use crate::g::wait_reason::WaitReason;
+use crate::g::{G, Kind, extras, slab};
+
+/// Frames that a walk keeps.
+const MAX_FRAMES: usize = 100;
+/// Bytes of stack that must be left for a walk.
+const ROOM: usize = 16 << 10;
+
+/// Return addresses of the caller.
+pub(crate) fn here() -> Vec<usize> {
+    let mut frames = Vec::with_capacity(32);
+    backtrace::trace(|frame| {
+        frames.push(frame.ip() as usize);
+        frames.len() < MAX_FRAMES
+    });
+    frames
+}
+
+struct Walk {
+    frames: [usize; MAX_FRAMES],
+    len: usize,
+}
+
+/// Runs on top of a parked goroutine's stack: collects, jumps back, and when the goroutine is resumed
+/// one day, hands on what it is resumed with.
+extern "C" fn walk_ontop(transfer: Transfer) -> Transfer {
+    let walk = transfer.data as *mut Walk;
+    // SAFETY: `frames_of_parked` passes its buffer and waits for us. Nobody else unwinds on this
+    // thread meanwhile.
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| {
+            let walk = &mut *walk;
+            walk.frames[walk.len] = frame.ip() as usize;
+            walk.len += 1;
+            walk.len < MAX_FRAMES
+        });
+        transfer.context.resume(0)
+    }
+}
+
+/// Return addresses of a goroutine that is held by the scan bit.
+fn frames_of_parked(gp: &'static G) -> Vec<usize> {
+    let Some(context) = gp.gobuf.take() else { return Vec::new() };
+    // SAFETY: a `Context` is the saved stack pointer (its crate tests the size); it is only looked at.
+    let sp = unsafe { std::mem::transmute_copy::<Context, usize>(&context) };
+    let lo = gp.stack().map_or(usize::MAX, crate::stack::Stack::lo);
+    if sp < lo.saturating_add(ROOM) {
+        gp.gobuf.save(context);
+        return Vec::new();
+    }
+    let mut walk = Box::new(Walk { frames: [0; MAX_FRAMES], len: 0 });
+    // SAFETY: the scan bit makes the context ours; `walk_ontop` jumps right back.
+    let transfer = unsafe { context.resume_ontop(&raw mut *walk as usize, walk_ontop) };
+    gp.gobuf.save(transfer.context);
+    walk.frames[..walk.len].to_vec()
+}
+
+/// Whether a frame is the runtime's own business.
+fn is_internal(name: &str) -> bool {
+    const INTERNAL: [&str; 14] = [
+        "gort::sched::",
+        "gort::gobuf::",
+        "gort::spawn::",
+        "gort::wait::",
+        "gort::__rt::",
+        "backtrace::",
+        "context::",
+        "std::panicking::",
+        "std::panic::",
+        "core::ops::function::",
+        "core::panicking::",
+        "std::sys::backtrace::",
+        "__rustc",
+        "rust_",
+    ];
+    let bare = name.trim_start_matches(['<', '&']);
+    INTERNAL.iter().any(|p| bare.starts_with(p))
+        || name.contains("as core::ops::function::FnOnce")
+        || matches!(name, "trampoline" | "make_fcontext" | "jump_fcontext" | "ontop_fcontext" | "__rust_try")
+}
+
+/// Symbols of one address, innermost function first: name, file, line.
+fn symbols(pc: usize) -> Vec<(String, Option<(String, u32)>)> {
+    let mut symbols = Vec::new();
+    backtrace::resolve(pc as *mut _, |symbol| {
+        let name = symbol.name().map_or_else(|| "?".to_string(), |n| format!("{n:#}"));
+        let place = symbol.filename().map(|f| (f.display().to_string(), symbol.lineno().unwrap_or(0)));
+        symbols.push((name, place));
+    });
+    symbols
+}
+
+fn write_frames(text: &mut String, frames: &[usize]) {
+    let all = traceback_level() == TracebackLevel::System;
+    for &pc in frames {
+        for (name, place) in symbols(pc) {
+            if !all && is_internal(&name) {
+                continue;
+            }
+            let _ = writeln!(text, "{name}(...)");
+            if let Some((file, line)) = place {
+                let _ = writeln!(text, "\t{file}:{line}");
+            }
+        }
+    }
+}
+
+/// The function that an address recorded by `getcallerpc` lies in.
+fn function_of(pc: usize) -> String {
+    symbols(pc)
+        .into_iter()
+        .map(|(name, _)| name)
+        .find(|name| !name.starts_with("gort::"))
+        .unwrap_or_else(|| format!("{pc:#x}"))
+}
+
+/// One goroutine in Go's layout.
+pub(crate) fn goroutine(gp: &'static G, state: &str, frames: &[usize]) -> String {
+    let mut text = format!("goroutine {} [{state}]:\n", gp.id());
+    write_frames(&mut text, frames);
+    let pc = gp.gopc.load(Ordering::Relaxed);
+    let parent = gp.parent.load(Ordering::Relaxed);
+    if let Some(location) = gp.location.get().filter(|_| gp.id() != 1) {
+        let _ = write!(text, "created by {}", function_of(pc));
+        if parent != 0 {
+            let _ = write!(text, " in goroutine {parent}");
+        }
+        let _ = writeln!(text, "\n\t{}:{}", location.file(), location.line());
+    }
+    text
+}
+
+/// What stands between the brackets.
+fn state(status: Status, reason: WaitReason, name: Option<&str>, locked: bool) -> String {
+    let mut state = match (status, reason) {
+        (Status::Waiting, reason) if reason != WaitReason::None => reason.text().to_string(),
+        _ => status.name().to_string(),
+    };
+    if locked {
+        state.push_str(", locked to thread");
+    }
+    if let Some(name) = name {
+        let _ = write!(state, ", {name:?}");
+    }
+    state
+}
+
+/// A goroutine that is not the caller; none if it is dead, or the runtime's own.
+fn other(gp: &'static G) -> Option<String> {
+    let shown = |gp: &'static G| {
+        gp.kind.get() == Kind::User || traceback_level() == TracebackLevel::System
+    };
+    loop {
+        let (status, _) = gp.status.get();
+        if matches!(status, Status::Dead | Status::Idle) || !shown(gp) {
+            return None;
+        }
+        if matches!(status, Status::Running | Status::Syscall) {
+            let text = goroutine(gp, &state(status, WaitReason::None, None, false), &[]);
+            return Some(text + "\tgoroutine running on other thread; stack unavailable\n");
+        }
+        if let Some(status) = gp.status.scan() {
+            let frames = frames_of_parked(gp);
+            // SAFETY: held by the scan bit: it does not run, and so does not touch its extras.
+            let name = unsafe { extras::get(gp) }.and_then(|e| e.name.clone());
+            let locked = gp.lockedm.load(Ordering::Relaxed) != 0;
+            let state = state(status, gp.wait_reason(), name.as_deref(), locked);
+            gp.status.unscan();
+            return Some(goroutine(gp, &state, &frames));
+        }
+        std::hint::spin_loop();
+    }
+}
+
+/// Every goroutine but `own`, by id.
+pub(crate) fn all_but(own: &'static G) -> Vec<String> {
+    let mut list = Vec::new();
+    slab::for_each(|gp| {
+        if !std::ptr::eq(gp, own) {
+            list.push(gp);
+        }
+    });
+    list.sort_by_key(|gp| gp.id());
+    list.into_iter().filter_map(other).collect()
+}
+
+/// Every goroutine, by id, on behalf of one that is none of them.
+pub(crate) fn all() -> Vec<String> {
+    let mut list = Vec::new();
+    slab::for_each(|gp| list.push(gp));
+    list.sort_by_key(|gp| gp.id());
+    list.into_iter().filter_map(other).collect()
+}
+
+/// The calling goroutine's traceback, and the others' after it if `everyone`.
+pub(crate) fn stack(everyone: bool) -> String {
+    let Some(gp) = current::goroutine() else {
+        return if everyone { all().join("\n") } else { String::new() };
+    };
+    let mut text = goroutine(gp, "running", &here());
+    if everyone {
+        for other in all_but(gp) {
+            text.push('\n');
+            text.push_str(&other);
+        }
+    }
+    text
+}

@@ -1,0 +1,378 @@
+//! Putting goroutines on queues, and waking and stopping the Ms that run them. The argument that no
+//! wake-up is lost stands in [`super::idle`].
+//!
+//! Go: proc.go `runqput`, `wakep`, `startm`, `stopm`, `handoffp`, `stoplockedm`, `startlockedm`, `newm`.
+
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+use super::m::{M, StartFn};
+use super::p::{P, PREEMPT, PStatus};
+use super::{Locked, MAX_MCOUNT, SCHED, deadlock, schedinit};
+use crate::g::G;
+use crate::note::Note;
+use crate::runq::Entry;
+use crate::sys::clock::NEVER;
+use crate::sys::{clock, thread, throw};
+
+/// Bytes of a g0's stack, except m0's.
+const G0_STACK: usize = 256 << 10;
+/// The largest [`Sched::lone_shift`](super::Sched::lone_shift).
+const LONE_SHIFT_MAX: u32 = 16;
+
+/// Appends to the P's ring; half of a full ring goes to the global queue. Owner only.
+#[inline]
+pub(crate) fn put_ring(pp: &'static P, entry: Entry) {
+    if let Err(batch) = pp.runq.put(entry) {
+        SCHED.global.put(&batch);
+    }
+}
+
+/// Queues a goroutine that gives way. Wakes nobody: there is no more work than before.
+#[inline]
+pub(crate) fn put_tail(mp: &'static M, entry: Entry) {
+    match mp.p() {
+        Some(pp) => put_ring(pp, entry),
+        None => put_global(entry),
+    }
+}
+
+/// Queues one that has become runnable, to run next if the slice allows, and sees to it that somebody
+/// runs what it displaces.
+#[inline]
+pub(crate) fn put_next(pp: &'static P, entry: Entry) {
+    if pp.attention.load(Ordering::Relaxed) & PREEMPT != 0 {
+        // The slice that it would inherit is used up.
+        return put_last(pp, entry);
+    }
+    let displaced = pp.runq.runnext();
+    pp.runq.set_runnext(entry);
+    if displaced == 0 {
+        lone(pp);
+    } else {
+        put_last(pp, displaced);
+    }
+}
+
+/// Appends one that has become runnable and wakes an M for it if one could help.
+#[inline]
+pub(crate) fn put_last(pp: &'static P, entry: Entry) {
+    put_ring(pp, entry);
+    wakep();
+}
+
+/// From a plain thread, or an M without a P.
+pub(crate) fn put_global(entry: Entry) {
+    SCHED.global.put(&[entry]);
+    wakep();
+}
+
+/// A goroutine lies alone in `runnext`: its P will most likely run it before another M could be awake,
+/// and a wake costs as much as a hundred switches. So only some are worth a wake: the more such wakes
+/// have found nothing lately, the fewer. Never none; and sysmon looks after those that wait long.
+#[inline]
+fn lone(pp: &'static P) {
+    if SCHED.idle.idle_ps() == 0 || SCHED.idle.spinning() > 0 {
+        return;
+    }
+    let skip = pp.lone_skip.get();
+    if skip > 0 {
+        pp.lone_skip.set(skip - 1);
+    } else {
+        pp.lone_skip.set((1 << SCHED.lone_shift.load(Ordering::Relaxed)) - 1);
+        start_spinning(true);
+    }
+}
+
+/// Whether a wake for a lone goroutine was worth it.
+pub(crate) fn lone_paid(paid: bool) {
+    let shift = SCHED.lone_shift.load(Ordering::Relaxed);
+    // A race between two Ms loses a step, which does not matter.
+    let shift = if paid { shift.saturating_sub(4) } else { (shift + 2).min(LONE_SHIFT_MAX) };
+    SCHED.lone_shift.store(shift, Ordering::Relaxed);
+}
+
+/// Starts an M that looks for work, if there is an idle P and nobody looks already.
+#[inline]
+pub(crate) fn wakep() {
+    start_spinning(false);
+}
+
+#[inline]
+fn start_spinning(lone: bool) {
+    if SCHED.idle.submitted() {
+        start_counted(lone);
+    }
+}
+
+/// `Idle::submitted` has counted a spinning M: make it so, or take it back.
+#[cold]
+fn start_counted(lone: bool) {
+    match SCHED.pidleget() {
+        Some(pp) => startm(pp, true, lone),
+        None => {
+            // The last idle P was taken meanwhile, by somebody who looks for work on its own account.
+            let _ = SCHED.idle.found();
+        }
+    }
+}
+
+/// Has an M run `pp`. `spinning`: it is counted as such already.
+pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
+    let idle = SCHED.locked(|s| {
+        let poller = SCHED.poller.load(Ordering::Relaxed);
+        // The M that waits for the next timer is disturbed last.
+        let n = s.idle_ms.len();
+        let i = match s.idle_ms.last() {
+            Some(&mp) if n > 1 && ptr::eq(mp, poller) => n - 2,
+            Some(_) => n - 1,
+            None => return None,
+        };
+        let mp = s.idle_ms.remove(i);
+        if ptr::eq(mp, poller) {
+            stop_polling();
+        }
+        Some(mp)
+    });
+    match idle {
+        Some(mp) => {
+            // It sleeps, and is on no list any more: its fields are ours until the note wakes it.
+            mp.spinning.set(spinning);
+            mp.lone.set(lone);
+            mp.set_nextp(Some(pp));
+            mp.park.wakeup();
+        }
+        None => {
+            newm(StartFn::Schedule, Some(pp), spinning);
+        }
+    }
+}
+
+fn stop_polling() {
+    SCHED.poller.store(ptr::null_mut(), Ordering::Relaxed);
+    SCHED.poll_until.store(0, Ordering::Relaxed);
+}
+
+/// Makes an M and its thread.
+pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) -> &'static M {
+    let mp = SCHED.locked(|s| {
+        if s.all_ms.len() >= MAX_MCOUNT {
+            throw("thread exhaustion: the runtime needs more than 10000 threads");
+        }
+        let mp: &'static M = Box::leak(Box::new(M::new(s.all_ms.len() as u32, start)));
+        s.all_ms.push(mp);
+        mp
+    });
+    mp.spinning.set(spinning);
+    mp.set_nextp(pp);
+    let locked = super::current::m().is_some_and(|own| own.lockedg.get().is_some());
+    if locked {
+        // This thread's state (namespaces, priority, …) is its goroutine's business: a new thread must
+        // not inherit it.
+        ask_template_thread(mp);
+    } else {
+        start_thread(mp);
+    }
+    mp
+}
+
+/// Starts the thread of the first M, when it is not the process's own.
+pub(crate) fn start_first(mp: &'static M) {
+    start_thread(mp);
+}
+
+fn start_thread(mp: &'static M) {
+    extern "C" fn main(mp: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: `start_thread` passes an M, and Ms are never freed.
+        let mp = unsafe { &*mp.cast::<M>() };
+        crate::tls::set::<{ crate::tls::M }>(ptr::from_ref(mp) as usize);
+        super::schedule::mstart(mp)
+    }
+    if let Err(e) = thread::spawn(G0_STACK, main, ptr::from_ref(mp).cast_mut().cast()) {
+        throw(&format!("runtime: failed to create new OS thread: {e}"));
+    }
+}
+
+static TEMPLATE_WORK: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
+static TEMPLATE_NOTE: Note = Note::new();
+
+/// Starts the template thread; called before a goroutine is first locked to its M.
+pub(crate) fn start_template_thread() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        SCHED.locked(|s| s.system_ms += 1);
+        newm(StartFn::TemplateThread, None, false);
+    });
+}
+
+fn ask_template_thread(mp: &'static M) {
+    TEMPLATE_WORK.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(mp);
+    TEMPLATE_NOTE.wakeup();
+}
+
+/// A thread in a known-good state that starts others. Go: `templateThread`.
+pub(crate) fn template_thread() -> ! {
+    loop {
+        TEMPLATE_NOTE.sleep();
+        TEMPLATE_NOTE.clear();
+        let work =
+            std::mem::take(&mut *TEMPLATE_WORK.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for mp in work {
+            start_thread(mp);
+        }
+    }
+}
+
+/// Makes `pp` this M's. The caller has it from the idle list, a note or its own hand.
+pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
+    debug_assert!(mp.p().is_none());
+    pp.m.store(mp.id + 1, Ordering::Relaxed);
+    pp.set_status(PStatus::Running);
+    mp.set_p(Some(pp));
+}
+
+/// Takes this M's P away from it.
+pub(crate) fn releasep(mp: &'static M) -> &'static P {
+    let pp = mp.p().expect("releasep without a P");
+    pp.m.store(0, Ordering::Relaxed);
+    pp.set_status(PStatus::Idle);
+    mp.set_p(None);
+    pp
+}
+
+/// Puts a P on the idle list. Go: `pidleput`.
+pub(crate) fn pidleput(s: &mut Locked, pp: &'static P) {
+    if pp.id >= SCHED.procs() {
+        // Retired while nobody looked; what it has is moved on by `procresize`.
+        pp.set_status(PStatus::Dead);
+        return;
+    }
+    pp.set_status(PStatus::Idle);
+    s.idle_ps.push(pp);
+    SCHED.idle.p_idle();
+}
+
+/// Finds somebody for a P whose M is about to block.
+pub(crate) fn handoffp(pp: &'static P) {
+    let work = pp.has_queued() || pp.runq.runnext() != 0 || SCHED.global.len() > 0;
+    // A P with timers needs an M as well, if only to wait for them.
+    if work || pp.timers.next() != NEVER || pp.id >= SCHED.procs() {
+        return startm(pp, false, false);
+    }
+    SCHED.locked(|s| pidleput(s, pp));
+    // The same order as in `sleep_without_work`: idle first, then a last look.
+    SCHED.idle.stop_spinning(false);
+    if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued) {
+        wakep();
+    } else {
+        deadlock::check();
+    }
+}
+
+/// Sleeps until another M hands over a P. Go: `stopm`.
+pub(crate) fn stopm(mp: &'static M) {
+    SCHED.locked(|s| s.idle_ms.push(mp));
+    deadlock::check();
+    mp.park.sleep();
+    mp.park.clear();
+    take_nextp(mp);
+}
+
+fn take_nextp(mp: &'static M) {
+    let pp = mp.take_nextp().expect("woken without a P");
+    acquirep(mp, pp);
+}
+
+/// An M that has found nothing sleeps, until it is given a P, or until the next timer if no other M
+/// waits for that. Returns with a P.
+///
+/// While a P is busy, sysmon looks after the timers of idle Ps too; so it is enough that the *last* Ms
+/// to fall asleep see to it that one of them wakes in time.
+pub(crate) fn wait_for_work(mp: &'static M) {
+    loop {
+        let next = SCHED.next_timer();
+        let (poll, relieved) = SCHED.locked(|s| {
+            s.idle_ms.push(mp);
+            let until = SCHED.poll_until.load(Ordering::Relaxed);
+            let poll = next != NEVER && (until == 0 || next < until);
+            // SAFETY: null or an M, and Ms are never freed.
+            let relieved = if poll { unsafe { SCHED.poller.load(Ordering::Relaxed).as_ref() } } else { None };
+            if poll {
+                SCHED.poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
+                SCHED.poll_until.store(next, Ordering::Relaxed);
+            }
+            (poll, relieved)
+        });
+        // The M that was relieved sleeps on until its own, later, time; it finds then that it is not
+        // the poller any more. It need not be woken.
+        let _ = relieved;
+        if !poll {
+            deadlock::check();
+            mp.park.sleep();
+        } else if !mp.park.sleep_until(next) {
+            // The time has come. Unless somebody has chosen us meanwhile, look for the timer's P.
+            let ours = SCHED.locked(|s| {
+                if ptr::eq(SCHED.poller.load(Ordering::Relaxed), mp) {
+                    stop_polling();
+                }
+                s.idle_ms.iter().position(|&m| ptr::eq(m, mp)).map(|i| s.idle_ms.remove(i)).is_some()
+            });
+            if ours {
+                let Some(pp) = SCHED.pidleget() else { continue };
+                mp.spinning.set(true);
+                SCHED.idle.spin();
+                return acquirep(mp, pp);
+            }
+            mp.park.sleep();
+        }
+        mp.park.clear();
+        return take_nextp(mp);
+    }
+}
+
+/// The M of a locked goroutine that has parked: hands its P on and sleeps until the goroutine runs.
+///
+/// Go: `stoplockedm`.
+pub(crate) fn stop_locked_m(mp: &'static M) {
+    if mp.p().is_some() {
+        handoffp(releasep(mp));
+    }
+    SCHED.locked(|s| s.locked_idle += 1);
+    deadlock::check();
+    mp.park.sleep();
+    mp.park.clear();
+    take_nextp(mp);
+}
+
+/// `gp` is claimed but locked to another M: gives that M our P and sleeps. Go: `startlockedm`.
+pub(crate) fn start_locked_m(mp: &'static M, gp: &'static G) {
+    let id = gp.lockedm.load(Ordering::Relaxed) - 1;
+    let owner = SCHED.locked(|s| {
+        s.locked_idle -= 1;
+        s.all_ms[id as usize]
+    });
+    debug_assert!(owner.lockedg.get().is_some_and(|g| ptr::eq(g, gp)));
+    if mp.spinning.replace(false) {
+        let _ = SCHED.idle.found();
+    }
+    owner.set_nextp(Some(releasep(mp)));
+    owner.park.wakeup();
+    stopm(mp);
+}
+
+/// For sysmon: timers that are late because no M is there to see them.
+pub(crate) fn late_timers(now: u64) {
+    if SCHED.next_timer() <= now
+        && let Some(pp) = SCHED.pidleget()
+    {
+        SCHED.idle.spin();
+        startm(pp, true, false);
+    }
+}
+
+/// For sysmon: the time until which it may sleep without being late for a timer.
+pub(crate) fn until_next_timer(longest: u64) -> u64 {
+    let now = clock::nanotime();
+    SCHED.next_timer().max(now + schedinit::MIN_SYSMON_SLEEP).min(now + longest)
+}

@@ -1,0 +1,413 @@
+//! Goroutines with a handle: `spawn`, `Builder`, `JoinHandle`, and `run` from plain threads.
+//!
+//! The result lies in the goroutine's descriptor, which is not reused before the handle is gone. Who is
+//! last, the goroutine that has left or the handle that is dropped, frees it: the bits of
+//! [`join`](crate::g::join).
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::g::wait_reason::WaitReason;
+use crate::g::{After, G, join};
+use crate::goroutine::Goroutine;
+use crate::sched::newproc::{
+    Spec, end_user, getcallerpc, gfput, launch, new_g, publish_result, slot_read, slot_write, specify,
+};
+use crate::sched::{SCHED, current, panic, park};
+use crate::stack;
+
+type Payload = Box<dyn Any + Send>;
+
+/// Runs `f`, and turns what it unwinds with into an error.
+pub(crate) fn run_caught<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match panic::is_goexit(payload) {
+        Ok(()) => Box::new("gort: the goroutine was ended by goexit") as Payload,
+        Err(payload) => payload,
+    })
+}
+
+/// What happens when a goroutine is over and its result is out of its hands: a scope counts it out.
+pub(crate) trait Finish {
+    /// `panicked`: it has, and nobody will ask for its result.
+    fn finish(self, panicked: bool);
+}
+
+impl Finish for () {
+    fn finish(self, _: bool) {}
+}
+
+/// The entry of a goroutine with a handle.
+///
+/// # Safety
+/// The slot holds an `(F, D)`, and this is the goroutine itself.
+unsafe fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
+    // SAFETY: the caller's word.
+    let (f, done) = unsafe { slot_read::<(F, D)>(gp) };
+    let mut result = run_caught(f);
+    if let Err(payload) = run_caught(|| end_user(gp)) {
+        // A destructor of a local has panicked.
+        result = result.and(Err(payload));
+    }
+    let panicked = result.is_err();
+    // SAFETY: the closure has left the slot.
+    unsafe { slot_write::<Result<T, Payload>>(gp, result) };
+    if publish_result(gp) {
+        return done.finish(false);
+    }
+    // SAFETY: the handle was gone before the result came: it is ours.
+    let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
+        panic::at_boundary(gp, payload);
+    }
+    done.finish(panicked);
+}
+
+/// Starts `f`; the caller vouches for what it borrows.
+///
+/// # Safety
+/// `f` and its result are used at most until the goroutine has published its result, or until the
+/// handle is dropped if that is later; whatever they borrow must live so long.
+#[inline]
+pub(crate) unsafe fn spawn_unchecked<F, T, D>(
+    pc: usize,
+    location: &'static Location<'static>,
+    f: F,
+    done: D,
+) -> Handle<T>
+where
+    F: FnOnce() -> T,
+    D: Finish,
+{
+    // SAFETY: the caller's word.
+    unsafe { launch_prepared(new_g(pc, location, 0), f, done) }
+}
+
+/// Starts `f` in a descriptor that is not published yet.
+///
+/// # Safety
+/// As for [`spawn_unchecked`].
+#[inline]
+pub(crate) unsafe fn launch_prepared<F, T, D>(gp: &'static G, f: F, done: D) -> Handle<T>
+where
+    F: FnOnce() -> T,
+    D: Finish,
+{
+    // SAFETY: not published yet: the slot is ours and empty.
+    unsafe { slot_write(gp, (f, done)) };
+    gp.entry.set(Some(entry::<F, T, D>));
+    let handle = Handle { gp, result: PhantomData };
+    launch(gp);
+    handle
+}
+
+/// The right to the result of a goroutine.
+pub(crate) struct Handle<T> {
+    gp: &'static G,
+    result: PhantomData<T>,
+}
+
+// SAFETY: the result is `Send` by the bounds of those who make handles, and is taken by value, once.
+unsafe impl<T> Send for Handle<T> {}
+// SAFETY: a shared handle gives no access to the result.
+unsafe impl<T> Sync for Handle<T> {}
+
+impl<T> Handle<T> {
+    pub(crate) fn gp(&self) -> &'static G {
+        self.gp
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.gp.join.load(Ordering::Acquire) & join::DONE != 0
+    }
+
+    /// Waits for the result.
+    pub(crate) fn join(self) -> Result<T, Payload> {
+        let gp = self.gp;
+        if !self.is_finished() {
+            gp.joiner.set(Some(current::g()));
+            park::gopark(After::JoinOn(gp), WaitReason::Join);
+        }
+        std::mem::forget(self);
+        // Acquire: what the goroutine did, its result first of all.
+        debug_assert!(gp.join.load(Ordering::Acquire) & join::DONE != 0);
+        // SAFETY: DONE says that the result is there, and the handle alone may take it.
+        let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
+        release(gp);
+        result
+    }
+}
+
+/// The handle is done with the descriptor.
+fn release(gp: &'static G) {
+    // AcqRel: the result was read before somebody else reuses the descriptor.
+    if gp.join.fetch_or(join::RELEASED, Ordering::AcqRel) & join::EXITED != 0 {
+        gfput(gp);
+    }
+}
+
+impl<T> Drop for Handle<T> {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+impl<T> Handle<T> {
+    /// Gives up the result. True when it was there and a panic.
+    fn abandon(&mut self) -> bool {
+        let gp = self.gp;
+        let mut bits = gp.join.load(Ordering::Acquire);
+        while bits & join::DONE == 0 {
+            // Before DONE: the goroutine will find RELEASED and drop the result itself.
+            match gp.join.compare_exchange_weak(
+                bits,
+                bits | join::RELEASED,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return false,
+                Err(now) => bits = now,
+            }
+        }
+        // The descriptor is ours until we release it, also when the result's destructor panics.
+        struct Release(&'static G);
+        impl Drop for Release {
+            fn drop(&mut self) {
+                release(self.0);
+            }
+        }
+        let _release = Release(gp);
+        // SAFETY: as in `join`.
+        let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
+        result.is_err()
+    }
+
+    /// Gives up the result; whether it was there and a panic.
+    pub(crate) fn release(mut self) -> bool {
+        let panicked = self.abandon();
+        std::mem::forget(self);
+        panicked
+    }
+}
+
+/// Waits for a goroutine and takes its result: `std::thread::JoinHandle` for goroutines. Dropping it
+/// detaches the goroutine.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let handle = gort::spawn(|| 6 * 7);
+/// assert_eq!(handle.join().unwrap(), 42);
+/// # });
+/// ```
+pub struct JoinHandle<T> {
+    handle: Handle<T>,
+    goroutine: Goroutine,
+}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(handle: Handle<T>, name: Option<Arc<str>>) -> Self {
+        let goroutine = Goroutine::of(handle.gp(), name);
+        Self { handle, goroutine }
+    }
+
+    /// Blocks until the goroutine is over and gives its result. May move the goroutine that calls it to
+    /// another thread.
+    ///
+    /// # Errors
+    /// The payload of its panic, as with `std::thread`; if it was ended by [`goexit`](crate::goexit), a
+    /// `&str` that says so.
+    #[inline]
+    pub fn join(self) -> std::thread::Result<T> {
+        self.handle.join()
+    }
+
+    /// Whether [`join`](Self::join) would not wait.
+    pub fn is_finished(&self) -> bool {
+        self.handle.is_finished()
+    }
+
+    /// The goroutine.
+    #[doc(alias = "thread")]
+    pub fn goroutine(&self) -> &Goroutine {
+        &self.goroutine
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("goroutine", &self.goroutine).finish_non_exhaustive()
+    }
+}
+
+/// Starts `f` as a goroutine and gives a handle to wait for its result. From a plain thread too, once a
+/// runtime runs. Never blocks.
+///
+/// A panic in it is the error of [`JoinHandle::join`].
+///
+/// # Panics
+/// When no runtime runs.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let squares: Vec<_> = (0..10).map(|i| gort::spawn(move || i * i)).collect();
+/// let sum: i32 = squares.into_iter().map(|s| s.join().unwrap()).sum();
+/// assert_eq!(sum, 285);
+/// # });
+/// ```
+#[inline(always)]
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: 'static: nothing is borrowed.
+    JoinHandle::new(unsafe { spawn_unchecked(getcallerpc(), Location::caller(), f, ()) }, None)
+}
+
+/// Settings of a goroutine to be made: `std::thread::Builder` for goroutines.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let handle = gort::Builder::new()
+///     .name("deep".into())
+///     .stack_size(4 << 20)
+///     .spawn(|| gort::current().name().map(str::to_owned))
+///     .unwrap();
+/// assert_eq!(handle.join().unwrap().as_deref(), Some("deep"));
+/// # });
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Builder {
+    spec: Spec,
+}
+
+impl Builder {
+    /// A goroutine like any other.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names it, for tracebacks and [`Goroutine::name`].
+    pub fn name(mut self, name: String) -> Self {
+        self.spec.name = Some(name.into());
+        self
+    }
+
+    /// Usable bytes of its stack, rounded up to an order of sizes.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.spec.stack_size = Some(bytes);
+        self
+    }
+
+    /// A descriptor with its stack attached at once, so that failure can be told.
+    pub(crate) fn prepare(
+        &self,
+        pc: usize,
+        location: &'static Location<'static>,
+    ) -> io::Result<&'static G> {
+        if let Some(size) = self.spec.stack_size
+            && stack::order_for(size).is_none()
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("gort: a stack of {size} bytes is more than the largest, 1 GiB with its guard"),
+            ));
+        }
+        let gp = new_g(pc, location, 0);
+        specify(gp, &self.spec);
+        let order = gp.order.get();
+        let stack = match current::m().and_then(|mp| mp.p()) {
+            // SAFETY: this thread's M owns the P.
+            Some(pp) => unsafe { pp.stacks.alloc(order) },
+            None => {
+                let mut one = Vec::new();
+                stack::pool::take(order, 1, &mut one)
+                    .map(|()| stack::Stack::from_raw(one[0], order))
+            }
+        };
+        match stack {
+            Ok(stack) => {
+                gp.set_stack(Some(stack));
+                Ok(gp)
+            }
+            Err(e) => {
+                // SAFETY: never published.
+                drop(unsafe { crate::g::extras::take(gp) });
+                gfput(gp);
+                Err(e)
+            }
+        }
+    }
+
+    /// Starts `f` as a goroutine.
+    ///
+    /// # Errors
+    /// When its stack cannot be had: no memory, no mapping, or a size past the largest. `f` is lost.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    #[inline(always)]
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let gp = self.prepare(getcallerpc(), Location::caller())?;
+        // SAFETY: 'static: nothing is borrowed.
+        Ok(JoinHandle::new(unsafe { launch_prepared(gp, f, ()) }, self.spec.name))
+    }
+
+    pub(crate) fn into_name(self) -> Option<Arc<str>> {
+        self.spec.name
+    }
+}
+
+/// Runs `f` as a goroutine and waits for its result: the way from a plain thread into the runtime. May
+/// be nested and called from several threads at once. It does not wait for goroutines that `f` starts.
+///
+/// # Panics
+/// With `f`'s panic; and when no runtime runs.
+///
+/// ```
+/// // SAFETY: no value that depends on its thread is held across a blocking call.
+/// unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let answer = gort::run(|| gort::spawn(|| 42).join().unwrap());
+/// assert_eq!(answer, 42);
+/// ```
+#[inline(always)]
+#[track_caller]
+pub fn run<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // SAFETY: joined before this function returns or unwinds; what `f` borrows outlives the call.
+    let handle = unsafe { spawn_unchecked(getcallerpc(), Location::caller(), f, ()) };
+    match handle.join() {
+        Ok(result) => result,
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}
+
+/// Goroutines of the user's that have begun and not ended, the main goroutine included.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// assert!(gort::num_goroutine() >= 1);
+/// # });
+/// ```
+#[doc(alias = "NumGoroutine")]
+pub fn num_goroutine() -> usize {
+    SCHED.num_goroutine() as usize
+}

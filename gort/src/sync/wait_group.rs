@@ -1,0 +1,107 @@
+//! Go's `sync.WaitGroup`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::g::wait_reason::WaitReason;
+use crate::sched::park;
+use crate::wait::Monitor;
+
+/// Counts what is still to be done and lets others wait for it to be nothing. A clone shares the
+/// count.
+///
+/// ```
+/// use gort::sync::WaitGroup;
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let wg = WaitGroup::new();
+/// for i in 0..3 {
+///     wg.go(move || println!("{i}"));
+/// }
+/// wg.wait();
+/// # });
+/// ```
+#[derive(Clone, Default)]
+pub struct WaitGroup {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    count: AtomicI64,
+    waiters: Monitor<()>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self { count: AtomicI64::new(0), waiters: Monitor::new(()) }
+    }
+}
+
+impl WaitGroup {
+    /// Nothing to be done.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `delta`, which may be negative, to the count. At zero all waiters go on.
+    ///
+    /// # Panics
+    /// When the count becomes negative, as in Go.
+    pub fn add(&self, delta: i64) {
+        // AcqRel: what was done before each `done` happens before the wait returns.
+        let count = self.inner.count.fetch_add(delta, Ordering::AcqRel) + delta;
+        assert!(count >= 0, "sync: negative WaitGroup counter");
+        if count == 0 && delta != 0 {
+            self.inner.waiters.wake_all_if(|()| true);
+        }
+    }
+
+    /// One thing less to be done.
+    ///
+    /// # Panics
+    /// When there was none.
+    pub fn done(&self) {
+        self.add(-1);
+    }
+
+    /// Blocks until the count is zero. May move the goroutine to another thread.
+    pub fn wait(&self) {
+        park::check_preempt();
+        // Acquire: pairs with the Release in `add`. The last `done` takes the lock after its decrement,
+        // so it finds us queued or we see zero.
+        self.inner
+            .waiters
+            .wait_if(WaitReason::WaitGroup, |()| self.inner.count.load(Ordering::Acquire) != 0);
+    }
+
+    /// Starts `f` as a goroutine that is counted: Go's `WaitGroup.Go`. It is counted out on every path,
+    /// also when it panics.
+    #[inline(always)]
+    #[track_caller]
+    pub fn go<F>(&self, f: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        struct Done(WaitGroup);
+        impl Drop for Done {
+            fn drop(&mut self) {
+                self.0.done();
+            }
+        }
+        self.add(1);
+        let done = Done(self.clone());
+        crate::__rt::go(move || {
+            let _done = done;
+            f();
+        });
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitGroup")
+            .field("count", &self.inner.count.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! What the runtime asks of the kernel: memory, threads, futexes and the clock.
+
+pub(crate) mod clock;
+pub(crate) mod futex;
+pub(crate) mod mem;
+pub(crate) mod thread;
+
+/// Writes to standard error without locks or buffers, for the runtime's own last words.
+pub(crate) fn write_stderr(text: &[u8]) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        // SAFETY: the pointer and length are those of a live slice.
+        let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
+        if n > 0 {
+            rest = &rest[n as usize..];
+        } else if n == 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+/// An unrecoverable state of the runtime itself. Go: panic.go `throw`.
+#[cold]
+#[inline(never)]
+pub(crate) fn throw(why: &str) -> ! {
+    write_stderr(b"fatal error: ");
+    write_stderr(why.as_bytes());
+    write_stderr(b"\n");
+    // SAFETY: ends the process at once; nothing of it is needed any more. Status 2 is Go's.
+    unsafe { libc::_exit(2) }
+}

@@ -1,0 +1,124 @@
+//! Operating-system threads: making one, its stack bounds, its signal mask, its signal stack.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// A saved signal mask.
+#[derive(Clone, Copy)]
+pub(crate) struct SigMask(libc::sigset_t);
+
+impl SigMask {
+    /// The calling thread's mask. Go: `msigsave`.
+    pub(crate) fn current() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: with a null new set, the call only writes the old one.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), set.as_mut_ptr());
+            Self(set.assume_init())
+        }
+    }
+
+    /// Blocks every signal in the calling thread and gives its former mask.
+    pub(crate) fn block_all() -> Self {
+        let mut all = MaybeUninit::uninit();
+        let mut old = MaybeUninit::uninit();
+        // SAFETY: sigfillset initialises `all`; pthread_sigmask reads it and writes `old`.
+        unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
+            Self(old.assume_init())
+        }
+    }
+
+    /// Makes this the calling thread's mask.
+    pub(crate) fn restore(&self) {
+        // SAFETY: the set is initialised; no old set is asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+    }
+}
+
+/// Starts a detached thread with `stack_size` bytes of stack and all signals blocked, which runs
+/// `start(arg)`. Not `std::thread`: a thread of std's inherits the test harness's output capture.
+///
+/// # Errors
+/// EAGAIN when the system has no room for another thread.
+pub(crate) fn spawn(
+    stack_size: usize,
+    start: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
+    arg: *mut libc::c_void,
+) -> io::Result<()> {
+    let mask = SigMask::block_all();
+    // SAFETY: the attribute object is initialised before use and destroyed after; the thread gets a
+    // function and an argument that the caller made for it.
+    let code = unsafe {
+        let mut attr = MaybeUninit::uninit();
+        libc::pthread_attr_init(attr.as_mut_ptr());
+        libc::pthread_attr_setstacksize(attr.as_mut_ptr(), stack_size);
+        libc::pthread_attr_setdetachstate(attr.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
+        let mut thread = MaybeUninit::uninit();
+        let code = libc::pthread_create(thread.as_mut_ptr(), attr.as_ptr(), start, arg);
+        libc::pthread_attr_destroy(attr.as_mut_ptr());
+        code
+    };
+    mask.restore();
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+}
+
+/// The lowest and the highest address of the calling thread's stack.
+pub(crate) fn stack_bounds() -> (usize, usize) {
+    // SAFETY: the attribute object is filled by pthread_getattr_np, read, then destroyed.
+    unsafe {
+        let mut attr = MaybeUninit::uninit();
+        if libc::pthread_getattr_np(libc::pthread_self(), attr.as_mut_ptr()) != 0 {
+            return (0, 0);
+        }
+        let mut lo = ptr::null_mut();
+        let mut size = 0;
+        libc::pthread_attr_getstack(attr.as_ptr(), &mut lo, &mut size);
+        libc::pthread_attr_destroy(attr.as_mut_ptr());
+        (lo as usize, lo as usize + size)
+    }
+}
+
+/// The kernel's id of the calling thread.
+pub(crate) fn gettid() -> i32 {
+    // SAFETY: no arguments, always succeeds.
+    unsafe { libc::syscall(libc::SYS_gettid) as i32 }
+}
+
+/// Names the calling thread (at most 15 bytes are kept) and lets its timed sleeps be as exact as the
+/// kernel can: a slack of 1 ns. Threads that it starts inherit the slack.
+pub(crate) fn set_name_and_slack(name: &str) {
+    let mut buf = [0u8; 16];
+    let n = name.len().min(15);
+    buf[..n].copy_from_slice(&name.as_bytes()[..n]);
+    // SAFETY: PR_SET_NAME reads a NUL-terminated string of at most 16 bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, buf.as_ptr()) };
+    set_slack();
+}
+
+/// The timer slack alone.
+pub(crate) fn set_slack() {
+    // SAFETY: a plain number.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1usize) };
+}
+
+/// The smallest signal stack that the processor's register state fits on.
+pub(crate) fn min_sigstack() -> usize {
+    // SAFETY: getauxval with a constant name; 0 when the kernel does not say.
+    unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) as usize }
+}
+
+/// Installs `[base, base + size)` as the calling thread's signal stack unless it has one already.
+pub(crate) fn set_sigaltstack(base: *mut u8, size: usize) {
+    // SAFETY: the memory is the M's own and lives as long as the process.
+    unsafe {
+        let mut old = MaybeUninit::<libc::stack_t>::uninit();
+        libc::sigaltstack(ptr::null(), old.as_mut_ptr());
+        if old.assume_init().ss_flags & libc::SS_DISABLE != 0 {
+            let new = libc::stack_t { ss_sp: base.cast(), ss_flags: 0, ss_size: size };
+            libc::sigaltstack(&new, ptr::null_mut());
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A P's timers: a heap under a lock of its own, so that any thread may insert.
+//!
+//! An entry wakes one wait of one goroutine, by sequence number. A wait that ends early leaves its
+//! entry behind as stale; stale entries are swept when they outnumber the others. Running timers
+//! *returns* goroutines to be readied: this module never calls the scheduler.
+//!
+//! `next` is written under the lock and read by anybody: the P at every pick, thieves, sysmon, and the
+//! M that is about to sleep.
+//!
+//! Go: time.go `timers`, `timers.check`, `timers.cleanHead`.
+
+use std::cell::UnsafeCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::g::G;
+use crate::g::commit::{Notify, Seq};
+use crate::lock::Lock;
+use crate::sys::clock::NEVER;
+
+/// How many due entries leave the heap under one hold of the lock.
+const BATCH: usize = 32;
+
+#[derive(Clone, Copy)]
+struct Entry {
+    when: u64,
+    gp: &'static G,
+    seq: Seq,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.when == other.when
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.when.cmp(&other.when)
+    }
+}
+
+/// See the module.
+pub(crate) struct Timers {
+    /// Time of the earliest entry, [`NEVER`] if there is none.
+    next: AtomicU64,
+    /// Waits that ended before their entry came due, since the last sweep.
+    stale: AtomicU32,
+    lock: Lock,
+    heap: UnsafeCell<BinaryHeap<Reverse<Entry>>>,
+}
+
+// SAFETY: `heap` is touched only with `lock` held; an entry's G may be used from any thread.
+unsafe impl Sync for Timers {}
+// SAFETY: as above.
+unsafe impl Send for Timers {}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self {
+            next: AtomicU64::new(NEVER),
+            stale: AtomicU32::new(0),
+            lock: Lock::new(),
+            heap: UnsafeCell::new(BinaryHeap::new()),
+        }
+    }
+
+    fn locked<R>(&self, f: impl FnOnce(&mut BinaryHeap<Reverse<Entry>>) -> R) -> R {
+        self.lock.with(|| {
+            // SAFETY: the lock is held.
+            let heap = unsafe { &mut *self.heap.get() };
+            let r = f(heap);
+            let next = heap.peek().map_or(NEVER, |e| e.0.when);
+            if next != self.next.load(Ordering::Relaxed) {
+                // Release: pairs with the Acquire in `next`.
+                self.next.store(next, Ordering::Release);
+            }
+            r
+        })
+    }
+
+    /// When the earliest entry is due.
+    #[inline]
+    pub(crate) fn next(&self) -> u64 {
+        self.next.load(Ordering::Acquire)
+    }
+
+    /// Wakes the wait `seq` of `gp` at `when`.
+    pub(crate) fn insert(&self, when: u64, gp: &'static G, seq: Seq) {
+        self.locked(|heap| {
+            let stale = self.stale.load(Ordering::Relaxed) as usize;
+            if stale > 64 && stale > heap.len() / 2 {
+                self.stale.store(0, Ordering::Relaxed);
+                heap.retain(|e| e.0.gp.commit.is_waiting(e.0.seq));
+            }
+            heap.push(Reverse(Entry { when, gp, seq }));
+        });
+    }
+
+    /// A wait has ended before its entry came due.
+    pub(crate) fn count_stale(&self) {
+        self.stale.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notifies every wait that is due at `now` and gives the goroutines to be readied to `ready`, with
+    /// no lock held.
+    pub(crate) fn run_due(&self, now: u64, mut ready: impl FnMut(&'static G)) {
+        while self.next() <= now {
+            let mut due: [Option<Entry>; BATCH] = [None; BATCH];
+            self.locked(|heap| {
+                for slot in &mut due {
+                    match heap.peek() {
+                        Some(e) if e.0.when <= now => *slot = heap.pop().map(|e| e.0),
+                        _ => break,
+                    }
+                }
+            });
+            for e in due.iter().flatten() {
+                if e.gp.commit.notify(e.seq) == Notify::Ready {
+                    ready(e.gp);
+                }
+            }
+        }
+    }
+
+    /// Moves all entries to `into`, when the P is destroyed.
+    pub(crate) fn move_to(&self, into: &Timers) {
+        let entries = self.locked(std::mem::take);
+        if !entries.is_empty() {
+            into.locked(|heap| heap.extend(entries));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::g::{Kind, slab};
+
+    #[test]
+    fn due_entries_wake_their_wait_and_no_other() {
+        let timers = Timers::new();
+        let gp = slab::single(Kind::G0);
+        let first = gp.commit.begin();
+        timers.insert(30, gp, first);
+        timers.insert(10, gp, first);
+        assert_eq!(timers.next(), 10);
+        assert!(gp.commit.commit());
+        let mut readied = 0;
+        timers.run_due(20, |_| readied += 1);
+        assert_eq!((readied, timers.next()), (1, 30));
+        assert!(gp.commit.end());
+        let _second = gp.commit.begin();
+        timers.run_due(40, |_| readied += 1);
+        assert_eq!((readied, timers.next()), (1, NEVER), "a stale entry woke a later wait");
+    }
+
+    #[test]
+    fn stale_entries_are_swept() {
+        let timers = Timers::new();
+        let gp = slab::single(Kind::G0);
+        for i in 0..10_000 {
+            let seq = gp.commit.begin();
+            timers.insert(1_000_000 + i, gp, seq);
+            assert!(!gp.commit.end());
+            timers.count_stale();
+        }
+        assert!(timers.locked(|heap| heap.len()) < 300);
+    }
+}

@@ -1,0 +1,4 @@
+fn main() {
+    let text = String::from("local");
+    gort::go!(|| println!("{text}"));
+}

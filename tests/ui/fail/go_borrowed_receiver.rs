@@ -1,0 +1,4 @@
+fn main() {
+    let numbers = vec![1];
+    gort::go!((&numbers).first());
+}

@@ -1,0 +1,3 @@
+fn main() {
+    gort::go!(name = "worker";);
+}

@@ -1,0 +1,7 @@
+fn start<T: 'static>(value: T) {
+    gort::go!(drop(value));
+}
+
+fn main() {
+    start("text");
+}

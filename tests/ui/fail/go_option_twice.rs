@@ -1,0 +1,5 @@
+fn show() {}
+
+fn main() {
+    gort::go!(name = "a", name = "b"; show());
+}

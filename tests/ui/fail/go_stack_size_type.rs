@@ -1,0 +1,6 @@
+fn show() {}
+
+fn main() {
+    let size = "64K";
+    gort::go!(stack_size = size; show());
+}

@@ -1,0 +1,5 @@
+fn show(_: &str) {}
+
+fn main() {
+    gort::go!(show(&String::from("temporary")));
+}

@@ -1,0 +1,8 @@
+#[gort::main]
+fn start() {
+    println!("one error");
+}
+
+fn main() {
+    start();
+}

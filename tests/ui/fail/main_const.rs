@@ -1,0 +1,4 @@
+#[gort::main]
+const fn main() {
+    println!("one error");
+}

@@ -1,0 +1,2 @@
+#[gort::main(crate = "gort")]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(crate = crate::nothing)]
+fn main() {}

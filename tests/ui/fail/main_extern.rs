@@ -1,0 +1,2 @@
+#[gort::main]
+extern "C" fn main() {}

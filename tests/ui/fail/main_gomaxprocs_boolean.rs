@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = true)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = 1.5)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = -1)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = "four")]
+fn main() {}

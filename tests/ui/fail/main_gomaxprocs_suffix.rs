@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = 4u8)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = 4294967296)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = 0)]
+fn main() {}

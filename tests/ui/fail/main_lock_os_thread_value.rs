@@ -1,0 +1,2 @@
+#[gort::main(lock_os_thread = true)]
+fn main() {}

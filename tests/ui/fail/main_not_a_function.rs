@@ -1,0 +1,3 @@
+/// Not a function.
+#[gort::main]
+pub struct Main;

@@ -1,0 +1,6 @@
+#[gort::main]
+use std::io;
+
+fn main() -> io::Result<()> {
+    Ok(())
+}

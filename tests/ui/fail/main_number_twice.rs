@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = 1, gomaxprocs = 2)]
+fn main() {}

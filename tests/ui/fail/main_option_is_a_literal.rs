@@ -1,0 +1,2 @@
+#[gort::main(4)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(stack_size = -(4096))]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(stack_size = 18446744073709551616)]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(stack_size = 0)]
+fn main() {}

@@ -1,0 +1,3 @@
+#[gort::main]
+#[gort::main]
+fn main() {}

@@ -1,0 +1,5 @@
+use gort::main;
+
+#[gort::main]
+#[main]
+fn main() {}

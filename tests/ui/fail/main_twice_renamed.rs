@@ -1,0 +1,5 @@
+use gort::main as entry;
+
+#[entry]
+#[entry]
+fn main() {}

@@ -1,0 +1,2 @@
+#[gort::main(gomaxprocs = 2, threads = 4)]
+fn main() {}

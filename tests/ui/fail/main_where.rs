@@ -1,0 +1,6 @@
+#[gort::main]
+fn main()
+where
+    String: Clone,
+{
+}

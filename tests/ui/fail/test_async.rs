@@ -1,0 +1,6 @@
+#[gort::test]
+async fn works() {
+    std::future::ready(()).await;
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+struct Tests;
+
+impl Tests {
+    #[gort::test]
+    fn works(&self) {}
+}
+
+fn main() {
+    Tests.works();
+}

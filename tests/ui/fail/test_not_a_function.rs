@@ -1,0 +1,4 @@
+#[gort::test]
+const WORKS: bool = true;
+
+fn main() {}

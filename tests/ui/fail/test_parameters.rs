@@ -1,0 +1,6 @@
+#[gort::test]
+fn works(n: u8) {
+    println!("{n}");
+}
+
+fn main() {}

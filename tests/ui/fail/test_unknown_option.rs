@@ -1,0 +1,4 @@
+#[gort::test(ignore)]
+fn works() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use std::process::ExitCode;
+
+#[gort::main]
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}
