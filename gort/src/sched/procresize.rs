@@ -56,8 +56,10 @@ pub(crate) fn procresize(n: u32) -> u32 {
     for pp in retired {
         empty(pp);
     }
-    // New Ps may have work waiting for them.
-    wake::wakep();
+    if SCHED.booted.load(Ordering::Relaxed) {
+        // New Ps may have work waiting for them. During boot the first P is the booting thread's.
+        wake::wakep();
+    }
     old
 }
 

@@ -1,0 +1,158 @@
+//! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, joins, panics,
+//! plain threads. Checks that every message arrives once and that `num_goroutine` comes back.
+//!
+//! ```text
+//! $ cargo run --release -p tests --bin stress -- SEED ROUNDS
+//! ```
+//!
+//! Short in CI (`tests/tests/stress.rs`), long by hand: `stress 1 1000000`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use gort::channel::{self, Receiver, Sender};
+use gort::sync::{Mutex, WaitGroup};
+
+/// xorshift64*: the test's own, so that a seed means the same for ever.
+#[derive(Clone)]
+struct Rng(u64);
+
+impl Rng {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n
+    }
+}
+
+/// What all goroutines of a round share.
+struct World {
+    tx: Sender<u64>,
+    sent: AtomicU64,
+    sum: Mutex<u64>,
+    wg: WaitGroup,
+}
+
+fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
+    let steps = 1 + rng.below(8);
+    for _ in 0..steps {
+        match rng.below(12) {
+            0 | 1 => {
+                let message = rng.below(1000);
+                world.sent.fetch_add(message, Ordering::Relaxed);
+                world.tx.send(message).unwrap();
+            }
+            2 | 3 if depth < 4 => {
+                let (w, r) = (world.clone(), Rng::new(rng.below(u64::MAX >> 33)));
+                world.wg.add(1);
+                gort::go!(move || {
+                    worker(w.clone(), r, depth + 1);
+                    w.wg.done();
+                });
+            }
+            4 if depth < 4 => {
+                let (w, r) = (world.clone(), Rng::new(rng.below(u64::MAX >> 33)));
+                let handle = gort::spawn(move || {
+                    worker(w, r, depth + 1);
+                    depth
+                });
+                assert_eq!(handle.join().unwrap(), depth);
+            }
+            5 => {
+                let me = gort::current();
+                let waker = gort::spawn(move || me.unpark());
+                gort::park();
+                waker.join().unwrap();
+            }
+            6 => gort::sleep(Duration::from_micros(rng.below(300))),
+            7 => gort::park_timeout(Duration::from_micros(rng.below(200))),
+            8 => {
+                let (a, b) = channel::bounded(rng.below(3) as usize);
+                let n = rng.below(20);
+                gort::scope(|s| {
+                    s.spawn(|| (0..n).for_each(|i| a.send(i).unwrap()));
+                    for i in 0..n {
+                        assert_eq!(b.recv(), Ok(i));
+                    }
+                });
+            }
+            9 => {
+                let mut sum = world.sum.lock().unwrap();
+                *sum += 1;
+                if rng.below(4) == 0 {
+                    gort::yield_now();
+                }
+                drop(sum);
+            }
+            10 if rng.below(20) == 0 => {
+                let handle = gort::spawn(|| -> () { gort::goexit() });
+                assert!(handle.join().is_err());
+            }
+            11 if rng.below(50) == 0 => {
+                let tx = world.tx.clone();
+                world.sent.fetch_add(7, Ordering::Relaxed);
+                let t = std::thread::spawn(move || tx.send(7).unwrap());
+                if rng.below(2) == 0 {
+                    gort::lock_os_thread();
+                    gort::yield_now();
+                    gort::unlock_os_thread();
+                }
+                gort::blocking_on_system_stack(|| t.join().unwrap());
+            }
+            _ => gort::yield_now(),
+        }
+    }
+}
+
+fn round(seed: u64) {
+    let mut rng = Rng::new(seed);
+    let before = gort::num_goroutine();
+    let (tx, rx): (Sender<u64>, Receiver<u64>) = match rng.below(4) {
+        0 => channel::unbounded(),
+        n => channel::bounded(n as usize * 2 - 2),
+    };
+    let receivers: Vec<_> = (0..1 + rng.below(3))
+        .map(|_| {
+            let rx = rx.clone();
+            gort::spawn(move || rx.iter().sum::<u64>())
+        })
+        .collect();
+    drop(rx);
+    let world = Arc::new(World { tx, sent: AtomicU64::new(0), sum: Mutex::new(0), wg: WaitGroup::new() });
+    for i in 0..4 + rng.below(30) {
+        let (w, r) = (world.clone(), Rng::new(seed.wrapping_mul(1000) + i));
+        world.wg.add(1);
+        gort::go!(move || {
+            worker(w.clone(), r, 0);
+            w.wg.done();
+        });
+    }
+    world.wg.wait();
+    world.tx.close();
+    let received: u64 = receivers.into_iter().map(|r| r.join().unwrap()).sum();
+    assert_eq!(received, world.sent.load(Ordering::Relaxed), "seed {seed}: messages lost or doubled");
+    // A goroutine that has called `done` may still be on its way out.
+    while gort::num_goroutine() > before {
+        gort::yield_now();
+    }
+    assert_eq!(gort::num_goroutine(), before, "seed {seed}: goroutines are miscounted");
+}
+
+#[gort::main]
+fn main() {
+    let mut args = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("SEED ROUNDS are numbers"));
+    let (seed, rounds) = (args.next().unwrap_or(1), args.next().unwrap_or(1000));
+    for s in seed..seed + rounds {
+        if std::env::var_os("STRESS_RESIZE").is_some() && s % 7 == 0 {
+            gort::gomaxprocs(1 + (s % 5) as usize);
+        }
+        round(s);
+    }
+    println!("{rounds} rounds from seed {seed}: nothing lost");
+}
