@@ -92,9 +92,9 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # fn main() {}
 /// #[gort::test]
 /// fn sums() {
-///     let (tx, rx) = std::sync::mpsc::channel();
+///     let (tx, rx) = gort::channel::bounded(0);
 ///     gort::go!(tx.send(1 + 1));
-///     assert_eq!(gort::blocking(move || rx.recv()), Ok(2));
+///     assert_eq!(rx.recv(), Ok(2));
 /// }
 ///
 /// #[gort::test]
@@ -128,7 +128,7 @@ pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
 /// The result is dropped. What the goroutine takes with it is `Send + 'static`.
 ///
 /// ```
-/// use std::sync::mpsc::{Sender, channel};
+/// use gort::channel::{Sender, bounded};
 ///
 /// fn square(n: u64, to: Sender<u64>) {
 ///     to.send(n * n).unwrap();
@@ -136,14 +136,13 @@ pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// #[gort::main]
 /// fn main() {
-///     let (tx, rx) = channel();
+///     let (tx, rx) = bounded(0);
 ///     let mut n = 2;
 ///     gort::go!(square(n, tx.clone()));
 ///     n += 1;
 ///     gort::go!(name = "three"; move || square(n, tx));
 ///
-///     let sum = gort::blocking(move || rx.iter().sum::<u64>());
-///     assert_eq!(sum, 4 + 9);
+///     assert_eq!(rx.iter().sum::<u64>(), 4 + 9);
 /// }
 /// ```
 ///

@@ -5,8 +5,8 @@ use std::process::{ExitCode, Termination};
 
 pub use gort_macros::go as go_impl;
 
-pub use crate::sched::rt0::Options;
 use crate::sched::newproc::{Spec, getcallerpc, newproc};
+pub use crate::sched::rt0::Options;
 use crate::sched::{current, panic, park, rt0, schedinit};
 
 /// The number of an exit code, found by comparing: std does not tell it.

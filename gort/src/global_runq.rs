@@ -82,8 +82,8 @@ impl GlobalRunq {
             let room = crate::runq::CAP as u32 - into.len();
             let n = (q.len() as u32 / procs.max(1)).min(crate::runq::CAP as u32 / 2).min(room);
             for entry in q.drain(..n as usize) {
-                // Only the owner pushes and there was room, so this cannot overflow.
-                let _ = into.put(entry);
+                let put = into.put(entry);
+                debug_assert!(put, "only the owner pushes, and there was room");
             }
             Some(first)
         })

@@ -85,12 +85,12 @@ mod g;
 mod timer;
 
 // L4 the scheduler
-#[cfg(not(loom))]
-#[allow(unsafe_code)]
-mod sched;
 #[cfg(loom)]
 #[path = "sched/idle.rs"]
 mod idle;
+#[cfg(not(loom))]
+#[allow(unsafe_code)]
+mod sched;
 
 // L5 waiting
 #[cfg(not(loom))]
@@ -120,10 +120,10 @@ mod scope;
 mod spawn;
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-pub mod sync;
+mod start;
 #[cfg(not(loom))]
 #[allow(unsafe_code)]
-mod start;
+pub mod sync;
 
 #[cfg(not(loom))]
 mod exports {

@@ -98,30 +98,35 @@ impl Runq {
         self.owner.tick.load(Ordering::Relaxed)
     }
 
-    /// Owner only: appends `entry`. When the ring is full, half of it and `entry` come back, to be put
-    /// on the global queue.
+    /// Owner only: appends `entry`; false when the ring is full.
     #[inline]
-    pub(crate) fn put(&self, entry: Entry) -> Result<(), [Entry; BATCH]> {
-        loop {
-            // Acquire: pairs with the Release of thieves' head moves; they have read the slots that we
-            // are about to overwrite.
-            let head = self.head.load(Ordering::Acquire);
-            let tail = self.owner.tail.load(Ordering::Relaxed);
-            if tail.wrapping_sub(head) < CAP as u32 {
-                self.slot(tail).store(entry, Ordering::Relaxed);
-                // Release: pairs with the Acquire loads of tail in `grab` and `len`.
-                self.owner.tail.store(tail.wrapping_add(1), Ordering::Release);
-                return Ok(());
-            }
-            if let Some(batch) = self.take_half(head, entry) {
-                return Err(batch);
-            }
-            // A thief has made room meanwhile.
+    #[must_use]
+    pub(crate) fn put(&self, entry: Entry) -> bool {
+        // Acquire: pairs with the Release of thieves' head moves; they have read the slots that we are
+        // about to overwrite.
+        let head = self.head.load(Ordering::Acquire);
+        let tail = self.owner.tail.load(Ordering::Relaxed);
+        if tail.wrapping_sub(head) == CAP as u32 {
+            return false;
         }
+        self.slot(tail).store(entry, Ordering::Relaxed);
+        // Release: pairs with the Acquire loads of tail in `grab` and `len`.
+        self.owner.tail.store(tail.wrapping_add(1), Ordering::Release);
+        true
     }
 
+    /// Owner only, after `put` has said no: the older half of the ring and `entry`, to be put on the
+    /// global queue. `None` when thieves have made room meanwhile.
+    ///
+    /// Apart from `put` because of its kilobyte of stack, which would cost every parked goroutine a
+    /// second page.
     #[cold]
-    fn take_half(&self, head: u32, entry: Entry) -> Option<[Entry; BATCH]> {
+    #[inline(never)]
+    pub(crate) fn overflow(&self, entry: Entry) -> Option<[Entry; BATCH]> {
+        let head = self.head.load(Ordering::Acquire);
+        if self.owner.tail.load(Ordering::Relaxed).wrapping_sub(head) < CAP as u32 {
+            return None;
+        }
         let mut batch = [entry; BATCH];
         let half = BATCH as u32 - 1;
         for i in 0..half {
@@ -205,7 +210,7 @@ mod tests {
     fn first_in_first_out() {
         let q = Runq::new();
         for i in 1..=CAP as u64 {
-            q.put(i).unwrap();
+            assert!(q.put(i));
         }
         for i in 1..=CAP as u64 {
             assert_eq!(q.get(), Some(i));
@@ -217,9 +222,10 @@ mod tests {
     fn a_full_ring_gives_its_older_half_away() {
         let q = Runq::new();
         for i in 1..=CAP as u64 {
-            q.put(i).unwrap();
+            assert!(q.put(i));
         }
-        let batch = q.put(1000).unwrap_err();
+        assert!(!q.put(1000));
+        let batch = q.overflow(1000).unwrap();
         assert_eq!(batch[..BATCH - 1], (1..BATCH as u64).collect::<Vec<_>>()[..]);
         assert_eq!(batch[BATCH - 1], 1000);
         assert_eq!(q.len() as usize, CAP / 2);
@@ -231,7 +237,7 @@ mod tests {
         let check = |queued: u64, left: u32| {
             let (q, mine) = (Runq::new(), Runq::new());
             for i in 1..=queued {
-                q.put(i).unwrap();
+                assert!(q.put(i));
             }
             let got = q.grab(&mine);
             assert_eq!(got.is_some(), queued > 0);
@@ -275,8 +281,11 @@ mod models {
             let thieves = [thief(q.clone()), thief(q.clone())];
             let mut got = Vec::new();
             for e in 1..=6u64 {
-                if let Err(batch) = q.put(e) {
-                    got.extend(batch);
+                while !q.put(e) {
+                    if let Some(batch) = q.overflow(e) {
+                        got.extend(batch);
+                        break;
+                    }
                 }
                 if e == 2 {
                     got.extend(q.get());

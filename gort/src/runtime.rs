@@ -2,8 +2,8 @@
 
 pub use crate::goroutine::{goexit, yield_now as gosched};
 pub use crate::sched::rt0::InitStep;
-pub use crate::spawn::num_goroutine;
 use crate::sched::{self, SCHED, park, procresize, rt0, traceback};
+pub use crate::spawn::num_goroutine;
 
 /// Sets how many goroutines may run at the same time and gives the former setting; 0 only asks. At most
 /// 1024. A goroutine that computes keeps its place until its next blocking-capable call.
@@ -154,4 +154,3 @@ pub fn version() -> &'static str {
 pub fn init_trace() -> Vec<InitStep> {
     rt0::steps()
 }
-

@@ -309,11 +309,7 @@ impl Builder {
     }
 
     /// A descriptor with its stack attached at once, so that failure can be told.
-    pub(crate) fn prepare(
-        &self,
-        pc: usize,
-        location: &'static Location<'static>,
-    ) -> io::Result<&'static G> {
+    pub(crate) fn prepare(&self, pc: usize, location: &'static Location<'static>) -> io::Result<&'static G> {
         if let Some(size) = self.spec.stack_size
             && stack::order_for(size).is_none()
         {
@@ -330,8 +326,7 @@ impl Builder {
             Some(pp) => unsafe { pp.stacks.alloc(order) },
             None => {
                 let mut one = Vec::new();
-                stack::pool::take(order, 1, &mut one)
-                    .map(|()| stack::Stack::from_raw(one[0], order))
+                stack::pool::take(order, 1, &mut one).map(|()| stack::Stack::from_raw(one[0], order))
             }
         };
         match stack {

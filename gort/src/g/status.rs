@@ -180,10 +180,7 @@ impl StatusWord {
             return None;
         }
         // Acquire: its saved context is ours to read. Failure: it is on its way; the caller looks again.
-        self.0
-            .compare_exchange(word, word | SCAN, Ordering::Acquire, Ordering::Relaxed)
-            .ok()
-            .map(|_| status)
+        self.0.compare_exchange(word, word | SCAN, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| status)
     }
 
     /// Ends what a successful [`StatusWord::scan`] began.

@@ -21,8 +21,10 @@ pub(crate) fn check() {
 /// Whether all Ms sleep.
 fn asleep() -> bool {
     SCHED.locked(|s| {
-        let running =
-            s.all_ms.len() as i64 - s.idle_ms.len() as i64 - i64::from(s.locked_idle) - i64::from(s.system_ms);
+        let running = s.all_ms.len() as i64
+            - s.idle_ms.len() as i64
+            - i64::from(s.locked_idle)
+            - i64::from(s.system_ms);
         running <= 0
     }) && SCHED.global.len() == 0
 }

@@ -116,9 +116,7 @@ mod models {
     }
 
     fn take(s: &Sched) -> bool {
-        s.work
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1))
-            .is_ok()
+        s.work.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1)).is_ok()
     }
 
     fn submit(s: &Sched) {

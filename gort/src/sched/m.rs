@@ -69,7 +69,7 @@ pub(crate) struct M {
     pub(crate) lone: Mark,
     /// The goroutine that has this M for itself.
     pub(crate) lockedg: Cell<Option<&'static G>>,
-    /// A claimed goroutine that g0 must see to: it is locked to another M.
+    /// A claimed goroutine that g0 must see to: it is locked to another M, or the stack cache is empty.
     pub(crate) pending: Cell<Option<&'static G>>,
     /// What g0 is asked to run.
     pub(crate) call: Cell<Option<Call>>,

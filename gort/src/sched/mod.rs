@@ -191,8 +191,7 @@ impl Sched {
     pub(crate) fn num_goroutine(&self) -> u64 {
         let finished: u64 =
             self.all_ps().map(P::finished).sum::<u64>() + self.finished.load(Ordering::Acquire);
-        let created: u64 =
-            self.all_ps().map(P::created).sum::<u64>() + self.created.load(Ordering::Relaxed);
+        let created: u64 = self.all_ps().map(P::created).sum::<u64>() + self.created.load(Ordering::Relaxed);
         created.saturating_sub(finished)
     }
 }

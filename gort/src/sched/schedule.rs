@@ -65,38 +65,48 @@ pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
         && let Some(gp) = take_global(|| SCHED.global.get())
     {
         pp.next_tick();
-        return found(mp, pp, gp);
+        return found(mp, pp, gp, on_g0);
     }
     let next = pp.runq.runnext();
     if next != 0 {
         pp.runq.set_runnext(0);
         if let Some(gp) = claim(next) {
             // Inherits the slice: no tick.
-            return found(mp, pp, gp);
+            return found(mp, pp, gp, on_g0);
         }
     }
     while let Some(entry) = pp.runq.get() {
         if let Some(gp) = claim(entry) {
             pp.next_tick();
-            return found(mp, pp, gp);
+            return found(mp, pp, gp, on_g0);
         }
     }
     if let Some(gp) = take_global(|| SCHED.global.get_share(SCHED.procs(), &pp.runq)) {
         pp.next_tick();
-        return found(mp, pp, gp);
+        return found(mp, pp, gp, on_g0);
     }
     Pick::Empty
 }
 
+/// `gp` is claimed: run it, unless that takes g0. A refill of the stack cache does when we are not on
+/// it: it needs some kilobytes of stack, which would cost each parking goroutine a page of its own.
 #[inline]
-fn found(mp: &'static M, pp: &'static P, gp: &'static G) -> Pick {
+fn found(mp: &'static M, pp: &'static P, gp: &'static G, on_g0: bool) -> Pick {
     pp.runq.count_switch();
-    let locked = gp.lockedm.load(Ordering::Relaxed);
-    if locked != 0 && locked != mp.id + 1 {
+    // SAFETY: this M owns the P.
+    let refill = || !on_g0 && gp.stack().is_none() && unsafe { pp.stacks.is_empty(gp.order.get()) };
+    if locked_elsewhere(mp, gp) || refill() {
         mp.pending.set(Some(gp));
         return Pick::NeedG0;
     }
     Pick::Run(gp)
+}
+
+/// Whether `gp` may run on its own M only, and that is not this one.
+#[inline]
+fn locked_elsewhere(mp: &'static M, gp: &'static G) -> bool {
+    let locked = gp.lockedm.load(Ordering::Relaxed);
+    locked != 0 && locked != mp.id + 1
 }
 
 /// Takes entries until one can be claimed.
@@ -159,13 +169,8 @@ pub(crate) fn schedule(mp: &'static M) -> ! {
             switch_to(mp, mp.g0, gp, After::Nothing);
             continue;
         }
-        if let Some(gp) = mp.pending.take() {
-            wake::start_locked_m(mp, gp);
-            continue;
-        }
-        let gp = find_runnable(mp);
-        let locked = gp.lockedm.load(Ordering::Relaxed);
-        if locked != 0 && locked != mp.id + 1 {
+        let gp = mp.pending.take().unwrap_or_else(|| find_runnable(mp));
+        if locked_elsewhere(mp, gp) {
             wake::start_locked_m(mp, gp);
             continue;
         }

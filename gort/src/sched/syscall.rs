@@ -7,11 +7,11 @@
 //!
 //! Go: proc.go `entersyscallblock`, `exitsyscall`.
 
+use super::SCHED;
 use super::current;
 use super::m::M;
 use super::switch::systemstack;
 use super::wake;
-use super::SCHED;
 use crate::g::status::Status;
 use crate::tls;
 

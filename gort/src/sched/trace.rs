@@ -20,8 +20,7 @@ fn queued(pp: &P) -> u32 {
 pub(crate) fn schedtrace(detailed: bool, now: u64) {
     let mut text = String::new();
     let ms = (now - SCHED.start_time.load(Ordering::Relaxed)) / 1_000_000;
-    let (threads, idle_threads, locked) =
-        SCHED.locked(|s| (s.all_ms.len(), s.idle_ms.len(), s.locked_idle));
+    let (threads, idle_threads, locked) = SCHED.locked(|s| (s.all_ms.len(), s.idle_ms.len(), s.locked_idle));
     let _ = write!(
         text,
         "SCHED {ms}ms: gomaxprocs={} idleprocs={} threads={threads} spinningthreads={} idlethreads={idle_threads} runqueue={}",
@@ -36,7 +35,11 @@ pub(crate) fn schedtrace(detailed: bool, now: u64) {
         let _ = writeln!(text, " [{}]", lens.join(" "));
         return write_stderr(text.as_bytes());
     }
-    let _ = writeln!(text, " gcwaiting=0 nmidlelocked={locked} stopwait=0 sysmonwait={}", u8::from(SCHED.sysmon_sleeps.load(Ordering::Relaxed)));
+    let _ = writeln!(
+        text,
+        " gcwaiting=0 nmidlelocked={locked} stopwait=0 sysmonwait={}",
+        u8::from(SCHED.sysmon_sleeps.load(Ordering::Relaxed))
+    );
     for pp in ps() {
         let _ = writeln!(
             text,

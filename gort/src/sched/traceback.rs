@@ -164,9 +164,7 @@ fn state(status: Status, reason: WaitReason, name: Option<&str>, locked: bool) -
 
 /// A goroutine that is not the caller; none if it is dead, or the runtime's own.
 fn other(gp: &'static G) -> Option<String> {
-    let shown = |gp: &'static G| {
-        gp.kind.get() == Kind::User || traceback_level() == TracebackLevel::System
-    };
+    let shown = |gp: &'static G| gp.kind.get() == Kind::User || traceback_level() == TracebackLevel::System;
     loop {
         let (status, _) = gp.status.get();
         if matches!(status, Status::Dead | Status::Idle) || !shown(gp) {

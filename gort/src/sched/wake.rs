@@ -24,8 +24,18 @@ const LONE_SHIFT_MAX: u32 = 16;
 /// Appends to the P's ring; half of a full ring goes to the global queue. Owner only.
 #[inline]
 pub(crate) fn put_ring(pp: &'static P, entry: Entry) {
-    if let Err(batch) = pp.runq.put(entry) {
-        SCHED.global.put(&batch);
+    if !pp.runq.put(entry) {
+        put_ring_slow(pp, entry);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn put_ring_slow(pp: &'static P, entry: Entry) {
+    match pp.runq.overflow(entry) {
+        Some(batch) => SCHED.global.put(&batch),
+        // Thieves have made room.
+        None => put_ring(pp, entry),
     }
 }
 

@@ -19,6 +19,16 @@ impl StackCache {
         Self(UnsafeCell::new(std::array::from_fn(|_| Vec::new())))
     }
 
+    /// Whether the next [`alloc`](Self::alloc) of `order` goes to the pool.
+    ///
+    /// # Safety
+    /// The caller owns the P.
+    #[inline]
+    pub(crate) unsafe fn is_empty(&self, order: u8) -> bool {
+        // SAFETY: only the P's owner is here.
+        unsafe { (&*self.0.get())[order as usize].is_empty() }
+    }
+
     /// A stack of `order`.
     ///
     /// # Errors

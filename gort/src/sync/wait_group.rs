@@ -70,9 +70,7 @@ impl WaitGroup {
         park::check_preempt();
         // Acquire: pairs with the Release in `add`. The last `done` takes the lock after its decrement,
         // so it finds us queued or we see zero.
-        self.inner
-            .waiters
-            .wait_if(WaitReason::WaitGroup, |()| self.inner.count.load(Ordering::Acquire) != 0);
+        self.inner.waiters.wait_if(WaitReason::WaitGroup, |()| self.inner.count.load(Ordering::Acquire) != 0);
     }
 
     /// Starts `f` as a goroutine that is counted: Go's `WaitGroup.Go`. It is counted out on every path,

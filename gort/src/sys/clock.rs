@@ -23,8 +23,5 @@ pub(crate) fn after(d: Duration) -> u64 {
 
 /// `when` as the timespec of an absolute wait.
 pub(crate) fn timespec(when: u64) -> libc::timespec {
-    libc::timespec {
-        tv_sec: (when / 1_000_000_000) as libc::time_t,
-        tv_nsec: (when % 1_000_000_000) as _,
-    }
+    libc::timespec { tv_sec: (when / 1_000_000_000) as libc::time_t, tv_nsec: (when % 1_000_000_000) as _ }
 }
