@@ -19,10 +19,7 @@ impl Memory {
     /// Where there is no `/proc/self/status` (other systems than Linux).
     pub fn now() -> Memory {
         let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
-        Memory {
-            resident: field(&status, "VmRSS:"),
-            page_tables: field(&status, "VmPTE:"),
-        }
+        Memory { resident: field(&status, "VmRSS:"), page_tables: field(&status, "VmPTE:") }
     }
 }
 

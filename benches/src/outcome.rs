@@ -46,10 +46,7 @@ impl Outcome {
             want,
             [
                 ("bytes_per_op", per_op(before.resident, after.resident)),
-                (
-                    "pte_bytes_per_op",
-                    per_op(before.page_tables, after.page_tables),
-                ),
+                ("pte_bytes_per_op", per_op(before.page_tables, after.page_tables)),
             ],
         )
     }
@@ -75,9 +72,7 @@ impl Outcome {
                 line.insert("check".into(), "ok".into());
                 Value::Object(line).to_string()
             }
-            Outcome::Wrong(what) => {
-                json!({ "workload": workload, "n": n, "check": what }).to_string()
-            }
+            Outcome::Wrong(what) => json!({ "workload": workload, "n": n, "check": what }).to_string(),
             Outcome::Unsupported(why) => json!({ "unsupported": why }).to_string(),
         }
     }

@@ -53,23 +53,11 @@ impl Row {
     }
 }
 
-const NS: &[Metric] = &[Metric {
-    key: "ns_per_op",
-    unit: "ns",
-    aside: None,
-}];
+const NS: &[Metric] = &[Metric { key: "ns_per_op", unit: "ns", aside: None }];
 
 const BYTES: &[Metric] = &[
-    Metric {
-        key: "bytes_per_op",
-        unit: "B",
-        aside: None,
-    },
-    Metric {
-        key: "pte_bytes_per_op",
-        unit: "B",
-        aside: Some("page tables"),
-    },
+    Metric { key: "bytes_per_op", unit: "B", aside: None },
+    Metric { key: "pte_bytes_per_op", unit: "B", aside: Some("page tables") },
 ];
 
 /// Every row, in the order of the table.

@@ -26,12 +26,7 @@ impl Parse for Function {
         let sig = input.parse()?;
         let body = invisible::braces(&input.parse()?);
         match body {
-            Some(body) if input.is_empty() => Ok(Function {
-                attrs,
-                vis,
-                sig,
-                body,
-            }),
+            Some(body) if input.is_empty() => Ok(Function { attrs, vis, sig, body }),
             _ => Err(input.error("not a function")),
         }
     }
@@ -39,12 +34,7 @@ impl Parse for Function {
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Function {
-            attrs,
-            vis,
-            sig,
-            body,
-        } = self;
+        let Function { attrs, vis, sig, body } = self;
         tokens.extend(quote!(#(#attrs)* #vis #sig #body));
     }
 }
@@ -56,16 +46,7 @@ impl Function {
             let message = format!("a `{attribute}` function {why}");
             Err(Error::new_spanned(tokens.to_token_stream(), message))
         };
-        let Signature {
-            constness,
-            asyncness,
-            safety,
-            abi,
-            generics,
-            inputs,
-            variadic,
-            ..
-        } = &self.sig;
+        let Signature { constness, asyncness, safety, abi, generics, inputs, variadic, .. } = &self.sig;
         if constness.is_some() {
             return refuse(constness, "cannot be `const`: remove `const`");
         }
@@ -89,10 +70,7 @@ impl Function {
             return refuse(generics, "cannot be generic: remove the parameters");
         }
         if !inputs.is_empty() || variadic.is_some() {
-            return refuse(
-                &quote!(#inputs #variadic),
-                "takes no arguments: remove them",
-            );
+            return refuse(&quote!(#inputs #variadic), "takes no arguments: remove them");
         }
         if let Some(clause) = &generics.where_clause {
             return refuse(clause, "has no `where` clause: remove it");
@@ -121,18 +99,12 @@ impl Function {
     /// It is taken off, so that it does not expand too; one imported under its own name stays, or
     /// the import would be called unused.
     pub(crate) fn check_attributes(&mut self, name: &str, attribute: &str) -> syn::Result<()> {
-        let second = |attr: &Attribute| {
-            attr.path()
-                .segments
-                .last()
-                .is_some_and(|segment| segment.ident == name)
-        };
+        let second =
+            |attr: &Attribute| attr.path().segments.last().is_some_and(|segment| segment.ident == name);
         if let Some(attr) = self.attrs.iter().find(|attr| second(attr)) {
-            let message =
-                format!("a second `{name}` attribute on this function: keep one `{attribute}`");
+            let message = format!("a second `{name}` attribute on this function: keep one `{attribute}`");
             let error = Error::new_spanned(attr, message);
-            self.attrs
-                .retain(|attr| !second(attr) || attr.path().get_ident().is_some());
+            self.attrs.retain(|attr| !second(attr) || attr.path().get_ident().is_some());
             return Err(error);
         }
         // One that was imported under another name shows only after the first has expanded.

@@ -55,11 +55,7 @@ fn start(gort: &TokenStream, tokens: TokenStream) -> Result<TokenStream, Refused
         }
         Work::Value(expr) => {
             check_now(&expr).map_err(|error| Refused::showing(error, &expr))?;
-            launch(
-                gort,
-                &options,
-                &Call::without_arguments(expr.into_token_stream()),
-            )
+            launch(gort, &options, &Call::without_arguments(expr.into_token_stream()))
         }
         Work::Block(statements) => {
             // In the user's spans, so that an error about the closure shows the block.
@@ -68,11 +64,7 @@ fn start(gort: &TokenStream, tokens: TokenStream) -> Result<TokenStream, Refused
                 Statements::Bare(tokens) => braced(tokens.clone(), &tokens),
             };
             let head = quote_spanned!(body.stream().span()=> move ||);
-            launch(
-                gort,
-                &options,
-                &Call::without_arguments(quote!(#head #body)),
-            )
+            launch(gort, &options, &Call::without_arguments(quote!(#head #body)))
         }
     })
 }
@@ -83,11 +75,7 @@ fn launch(gort: &TokenStream, options: &go_syntax::Options, call: &Call<'_>) -> 
     let types: Vec<Ident> = (0..now.len()).map(|i| format_ident!("T{i}")).collect();
     let (bindings, value) = options.build(gort);
     // Whoever sets no option pays for none.
-    let run = if now.is_empty() {
-        quote!(f)
-    } else {
-        quote!(move || f(#(#names),*))
-    };
+    let run = if now.is_empty() { quote!(f) } else { quote!(move || f(#(#names),*)) };
     let (parameter, argument, go) = match value {
         Some(value) => (
             quote!(options: #gort::__rt::GoOptions,),
@@ -143,11 +131,7 @@ impl<'a> Call<'a> {
     }
 
     fn without_arguments(later: TokenStream) -> Call<'a> {
-        Call {
-            now: Vec::new(),
-            names: Vec::new(),
-            later,
-        }
+        Call { now: Vec::new(), names: Vec::new(), later }
     }
 
     fn take_apart(&mut self, expr: &'a Expr) -> syn::Result<TokenStream> {

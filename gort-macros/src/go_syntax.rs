@@ -38,10 +38,7 @@ pub(crate) struct Refused {
 
 impl Refused {
     pub(crate) fn showing(error: Error, expr: &Expr) -> Refused {
-        Refused {
-            error,
-            shown: quote!(let _ = #expr;),
-        }
+        Refused { error, shown: quote!(let _ = #expr;) }
     }
 
     pub(crate) fn to_tokens(&self) -> TokenStream {
@@ -53,15 +50,11 @@ impl Refused {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Refused {
-        Refused {
-            error,
-            shown: TokenStream::new(),
-        }
+        Refused { error, shown: TokenStream::new() }
     }
 }
 
-const EMPTY: &str =
-    "nothing to run: `go!` takes a call, a closure or statements, as in `go!(f(x))`";
+const EMPTY: &str = "nothing to run: `go!` takes a call, a closure or statements, as in `go!(f(x))`";
 const EMPTY_AFTER_OPTIONS: &str =
     "nothing to run: after the options comes `;`, and then a call, a closure or statements";
 const KNOWN: &str = "the options are `name = \"…\"` and `stack_size = BYTES`";
@@ -255,9 +248,8 @@ impl<'ast> Visit<'ast> for Leaves {
             other => return visit::visit_expr(self, other),
         };
         self.first.get_or_insert_with(|| {
-            let message = format!(
-                "{found} in what `go!` evaluates: take the value first, `{bind} go!(f(v));`"
-            );
+            let message =
+                format!("{found} in what `go!` evaluates: take the value first, `{bind} go!(f(v));`");
             Error::new_spanned(expr, message)
         });
     }
@@ -386,10 +378,7 @@ mod tests {
         check(quote!(#inserted), "block");
 
         check(quote!(name = "n"; f(a)), "name call");
-        check(
-            quote!(name = n, stack_size = 1,; || f()),
-            "name stack_size value",
-        );
+        check(quote!(name = n, stack_size = 1,; || f()), "name stack_size value");
         check(quote!(stack_size = g(); f(); g()), "stack_size block");
         check(quote!(name = "n"; { f() }), "name braced");
         check(quote!(name == other), "value");
@@ -400,14 +389,8 @@ mod tests {
         check(quote!(name = "n",), EMPTY_AFTER_OPTIONS);
         check(quote!(name = 1; f()), "`name` must be a string");
         check(quote!(name = ; f()), "`name` needs a value");
-        check(
-            quote!(name = "a", name = "b"; f()),
-            "option `name` is given twice",
-        );
-        check(
-            quote!(stack_size = 0; f()),
-            "`stack_size` must be at least 1",
-        );
+        check(quote!(name = "a", name = "b"; f()), "option `name` is given twice");
+        check(quote!(stack_size = 0; f()), "`stack_size` must be at least 1");
         check(quote!(nice = 1; f()), "unknown option `nice`");
         check(quote!(async { f() }), "a goroutine runs blocking code");
     }
@@ -416,12 +399,7 @@ mod tests {
     fn question_mark_and_await() {
         let check = |expr: Expr, expected: Option<&str>| {
             let found = check_now(&expr).err().map(|error| error.to_string());
-            assert_eq!(
-                found
-                    .as_deref()
-                    .map(|text| &text[..text.find(" in ").unwrap()]),
-                expected
-            );
+            assert_eq!(found.as_deref().map(|text| &text[..text.find(" in ").unwrap()]), expected);
         };
         let (question_mark, dot_await) = (Some("`?`"), Some("`.await`"));
         check(syn::parse_quote!(f(a)), None);

@@ -39,26 +39,15 @@ fn changed(tokens: &TokenStream) -> Option<TokenStream> {
         let content = changed(&group.stream());
         let wrap = group.delimiter() == Delimiter::None
             && !alone
-            && falls_apart(
-                content.clone().unwrap_or_else(|| group.stream()),
-                before_dot,
-            );
+            && falls_apart(content.clone().unwrap_or_else(|| group.stream()), before_dot);
         if content.is_none() && !wrap {
             continue;
         }
-        let delimiter = if wrap {
-            Delimiter::Parenthesis
-        } else {
-            group.delimiter()
-        };
+        let delimiter = if wrap { Delimiter::Parenthesis } else { group.delimiter() };
         let mut new = Group::new(delimiter, content.unwrap_or_else(|| group.stream()));
         // Parentheses of ours have our span, so that no lint calls them unnecessary.
         let span = group.span();
-        new.set_span(if wrap {
-            Span::mixed_site().located_at(span)
-        } else {
-            span
-        });
+        new.set_span(if wrap { Span::mixed_site().located_at(span) } else { span });
         trees[i] = TokenTree::Group(new);
         any = true;
     }
@@ -84,9 +73,7 @@ pub(crate) fn braces(tree: &TokenTree) -> Option<Group> {
 fn falls_apart(content: TokenStream, before_dot: bool) -> bool {
     match syn::parse2::<Expr>(content) {
         // `-1` is also what a pattern or a const argument may be, where parentheses are wrong.
-        Ok(Expr::Unary(unary))
-            if matches!(unary.op, UnOp::Neg(_)) && matches!(*unary.expr, Expr::Lit(_)) =>
-        {
+        Ok(Expr::Unary(unary)) if matches!(unary.op, UnOp::Neg(_)) && matches!(*unary.expr, Expr::Lit(_)) => {
             before_dot
         }
         Ok(expr) => matches!(
@@ -124,10 +111,7 @@ mod tests {
         let same = |inserted: TokenStream| {
             let e = TokenTree::Group(Group::new(Delimiter::None, inserted));
             for tokens in [quote!(#e * 2), quote!(#[#e] f()), quote!(#e)] {
-                assert_eq!(
-                    keep_together(tokens.clone()).to_string(),
-                    tokens.to_string()
-                );
+                assert_eq!(keep_together(tokens.clone()).to_string(), tokens.to_string());
             }
         };
         same(quote!(x));
@@ -142,20 +126,14 @@ mod tests {
     #[test]
     fn a_negative_literal_is_one_value_before_a_method() {
         let e = TokenTree::Group(Group::new(Delimiter::None, quote!(-1)));
-        assert_eq!(
-            keep_together(quote!(#e.abs())).to_string(),
-            quote!((-1).abs()).to_string()
-        );
+        assert_eq!(keep_together(quote!(#e.abs())).to_string(), quote!((-1).abs()).to_string());
     }
 
     #[test]
     fn an_attribute_is_no_assignment() {
         let e = TokenTree::Group(Group::new(Delimiter::None, quote!(doc = "x")));
         for tokens in [quote!(#[#e] fn f() {}), quote!({ #![#e] })] {
-            assert_eq!(
-                keep_together(tokens.clone()).to_string(),
-                tokens.to_string()
-            );
+            assert_eq!(keep_together(tokens.clone()).to_string(), tokens.to_string());
         }
     }
 }

@@ -55,12 +55,7 @@ fn check(options: TokenStream, function: &mut Function) -> syn::Result<Options> 
 }
 
 fn program(options: &Options, function: &Function) -> TokenStream {
-    let Function {
-        attrs,
-        vis,
-        sig,
-        body,
-    } = function;
+    let Function { attrs, vis, sig, body } = function;
     let (fn_token, ident) = (&sig.fn_token, &sig.ident);
     let gort = options.crate_path();
     let (bindings, options) = options.build(&gort);
@@ -100,9 +95,7 @@ fn stand_in() -> Option<TokenStream> {
     let source = std::fs::read_to_string(span.local_file()?).ok()?;
     let tokens: Vec<TokenTree> = source.parse::<TokenStream>().ok()?.into_iter().collect();
     let is = |tree: &TokenTree, name| matches!(tree, TokenTree::Ident(ident) if ident == name);
-    let has_main = tokens
-        .windows(2)
-        .any(|pair| is(&pair[0], "fn") && is(&pair[1], "main"));
+    let has_main = tokens.windows(2).any(|pair| is(&pair[0], "fn") && is(&pair[1], "main"));
     (!has_main).then(|| {
         quote!(
             #[allow(dead_code)]
@@ -135,12 +128,7 @@ mod tests {
             },
         );
         check(
-            quote!(
-                lock_os_thread,
-                stack_size = SIZE,
-                gomaxprocs = 2,
-                crate = crate::g,
-            ),
+            quote!(lock_os_thread, stack_size = SIZE, gomaxprocs = 2, crate = crate::g,),
             quote! {
                 /// Docs.
                 #[expect(unused)]
@@ -169,9 +157,7 @@ mod tests {
     fn a_refused_function_comes_out() {
         let check = |item: TokenStream, expected: TokenStream| {
             let expanded = expand(quote!(), item).to_string();
-            let error = expanded
-                .find(":: core :: compile_error !")
-                .expect("an error");
+            let error = expanded.find(":: core :: compile_error !").expect("an error");
             assert_eq!(expanded[..error].trim_end(), expected.to_string());
         };
         check(

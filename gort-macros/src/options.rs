@@ -89,17 +89,12 @@ impl Options {
             "crate" => {
                 require_eq(input, &name, "::gort")?;
                 if input.peek(Lit) {
-                    return Err(
-                        input.error("`crate` takes a path, without quotes: `crate = ::gort`")
-                    );
+                    return Err(input.error("`crate` takes a path, without quotes: `crate = ::gort`"));
                 }
                 let path = input.call(Path::parse_mod_style)?;
                 set(&mut self.crate_path, &name, |_| path)
             }
-            unknown => Err(syn::Error::new(
-                name.span(),
-                format!("unknown option `{unknown}`: {KNOWN}"),
-            )),
+            unknown => Err(syn::Error::new(name.span(), format!("unknown option `{unknown}`: {KNOWN}"))),
         }
     }
 
@@ -130,27 +125,16 @@ impl Options {
 }
 
 /// Fills an option's place, which must be empty.
-pub(crate) fn set<T>(
-    place: &mut Option<T>,
-    name: &Ident,
-    value: impl FnOnce(Ident) -> T,
-) -> syn::Result<()> {
+pub(crate) fn set<T>(place: &mut Option<T>, name: &Ident, value: impl FnOnce(Ident) -> T) -> syn::Result<()> {
     if place.is_some() {
-        return Err(syn::Error::new(
-            name.span(),
-            format!("option `{name}` is given twice: keep one"),
-        ));
+        return Err(syn::Error::new(name.span(), format!("option `{name}` is given twice: keep one")));
     }
     *place = Some(value(name.clone()));
     Ok(())
 }
 
 /// The expression after `name =`.
-pub(crate) fn parse_value(
-    input: ParseStream<'_>,
-    name: &Ident,
-    example: &str,
-) -> syn::Result<Expr> {
+pub(crate) fn parse_value(input: ParseStream<'_>, name: &Ident, example: &str) -> syn::Result<Expr> {
     require_eq(input, name, example)?;
     input.parse()
 }
@@ -214,9 +198,7 @@ mod tests {
     #[test]
     fn literals_are_judged_here() {
         let check = |value: Expr, expected: Option<&str>| {
-            let error = check_number(&value, "n", 1000)
-                .err()
-                .map(|error| error.to_string());
+            let error = check_number(&value, "n", 1000).err().map(|error| error.to_string());
             let expected = expected.map(|why| format!("`n` {why}"));
             assert_eq!(error, expected, "{}", quote!(#value));
         };
@@ -225,38 +207,14 @@ mod tests {
         check(syn::parse_quote!(1000), None);
         check(syn::parse_quote!(0x10), None);
         check(syn::parse_quote!(1_0usize), None);
-        check(
-            syn::parse_quote!(0),
-            Some("must be at least 1: leave it out for the default"),
-        );
-        check(
-            syn::parse_quote!((0)),
-            Some("must be at least 1: leave it out for the default"),
-        );
-        check(
-            syn::parse_quote!(1001),
-            Some("is too large: 1000 is the most"),
-        );
-        check(
-            syn::parse_quote!(99999999999999999999999),
-            Some("is too large: 1000 is the most"),
-        );
-        check(
-            syn::parse_quote!(1i32),
-            Some("is a `usize`: write the number without a suffix"),
-        );
-        check(
-            syn::parse_quote!(-1),
-            Some(&format!("{whole}, found a negative one")),
-        );
-        check(
-            syn::parse_quote!("1"),
-            Some(&format!("{whole}, found a string")),
-        );
-        check(
-            syn::parse_quote!(1.0),
-            Some(&format!("{whole}, found a fraction")),
-        );
+        check(syn::parse_quote!(0), Some("must be at least 1: leave it out for the default"));
+        check(syn::parse_quote!((0)), Some("must be at least 1: leave it out for the default"));
+        check(syn::parse_quote!(1001), Some("is too large: 1000 is the most"));
+        check(syn::parse_quote!(99999999999999999999999), Some("is too large: 1000 is the most"));
+        check(syn::parse_quote!(1i32), Some("is a `usize`: write the number without a suffix"));
+        check(syn::parse_quote!(-1), Some(&format!("{whole}, found a negative one")));
+        check(syn::parse_quote!("1"), Some(&format!("{whole}, found a string")));
+        check(syn::parse_quote!(1.0), Some(&format!("{whole}, found a fraction")));
         check(syn::parse_quote!(true), Some(whole));
         check(syn::parse_quote!('1'), Some(whole));
         // The compiler's.
@@ -269,9 +227,7 @@ mod tests {
     #[test]
     fn the_list_of_options() {
         let check = |tokens: TokenStream, expected: Option<&str>| {
-            let error = Options::parse(tokens.clone())
-                .err()
-                .map(|error| error.to_string());
+            let error = Options::parse(tokens.clone()).err().map(|error| error.to_string());
             match (&error, expected) {
                 (None, None) => {}
                 (Some(error), Some(start)) => assert!(error.starts_with(start), "{error}"),
@@ -280,38 +236,18 @@ mod tests {
         };
         check(quote!(), None);
         check(quote!(lock_os_thread), None);
-        check(
-            quote!(
-                gomaxprocs = 1,
-                stack_size = f(1, 2),
-                lock_os_thread,
-                crate = ::g,
-            ),
-            None,
-        );
+        check(quote!(gomaxprocs = 1, stack_size = f(1, 2), lock_os_thread, crate = ::g,), None);
         check(quote!(crate = crate), None);
         check(quote!(procs = 1), Some("unknown option `procs`"));
         check(quote!(fn), Some("unknown option `fn`"));
         check(quote!(1), Some("expected an option"));
         check(quote!(,), Some("expected an option"));
-        check(
-            quote!(lock_os_thread lock_os_thread),
-            Some("`lock_os_thread` takes no value"),
-        );
-        check(
-            quote!(lock_os_thread, lock_os_thread),
-            Some("option `lock_os_thread` is given twice"),
-        );
-        check(
-            quote!(crate = a, crate = a),
-            Some("option `crate` is given twice"),
-        );
+        check(quote!(lock_os_thread lock_os_thread), Some("`lock_os_thread` takes no value"));
+        check(quote!(lock_os_thread, lock_os_thread), Some("option `lock_os_thread` is given twice"));
+        check(quote!(crate = a, crate = a), Some("option `crate` is given twice"));
         check(quote!(gomaxprocs), Some("`gomaxprocs` needs a value"));
         check(quote!(gomaxprocs == 1), Some("`gomaxprocs` needs a value"));
-        check(
-            quote!(gomaxprocs = , crate = a),
-            Some("`gomaxprocs` needs a value"),
-        );
+        check(quote!(gomaxprocs = , crate = a), Some("`gomaxprocs` needs a value"));
         check(quote!(crate = "gort"), Some("`crate` takes a path"));
     }
 }

@@ -46,12 +46,7 @@ fn check(options: TokenStream, function: &mut Function) -> syn::Result<Options> 
 }
 
 fn test(options: &Options, function: &Function) -> TokenStream {
-    let Function {
-        attrs,
-        vis,
-        sig,
-        body,
-    } = function;
+    let Function { attrs, vis, sig, body } = function;
     let (fn_token, ident) = (&sig.fn_token, &sig.ident);
     let gort = options.crate_path();
     let (bindings, options) = options.build(&gort);
@@ -95,11 +90,7 @@ mod tests {
         check(quote!(-> (())), quote!(), quote!(test_unit));
         let code = quote!(-> ::std::process::ExitCode);
         check(quote!(-> Result<(), E>), code.clone(), quote!(test_result));
-        check(
-            quote!(-> impl Termination),
-            code.clone(),
-            quote!(test_result),
-        );
+        check(quote!(-> impl Termination), code.clone(), quote!(test_result));
         check(quote!(-> !), code, quote!(test_result));
     }
 
@@ -107,9 +98,7 @@ mod tests {
     fn a_refused_function_comes_out() {
         let check = |item: TokenStream, expected: TokenStream| {
             let expanded = expand(quote!(), item).to_string();
-            let error = expanded
-                .find(":: core :: compile_error !")
-                .expect("an error");
+            let error = expanded.find(":: core :: compile_error !").expect("an error");
             assert_eq!(expanded[..error].trim_end(), expected.to_string());
         };
         check(

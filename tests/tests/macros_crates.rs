@@ -28,11 +28,7 @@ fn cargo(package: &str, args: &[&str]) -> Output {
 
 fn text(output: &Output) -> String {
     let (stdout, stderr) = (&output.stdout, &output.stderr);
-    format!(
-        "{}\n{}",
-        String::from_utf8_lossy(stdout),
-        String::from_utf8_lossy(stderr)
-    )
+    format!("{}\n{}", String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr))
 }
 
 /// The names of the programs in `ui/pass`.
@@ -48,15 +44,9 @@ fn programs() -> Vec<String> {
 fn renamed() {
     let output = cargo("renamed", &["build"]);
     assert!(output.status.success(), "{}", text(&output));
-    let output = Command::new(target().join("debug/renamed"))
-        .output()
-        .expect("it runs");
+    let output = Command::new(target().join("debug/renamed")).output().expect("it runs");
     assert_eq!(output.status.code(), Some(7), "{}", text(&output));
-    assert!(
-        text(&output).contains("4 goroutines ran"),
-        "{}",
-        text(&output)
-    );
+    assert!(text(&output).contains("4 goroutines ran"), "{}", text(&output));
 }
 
 #[test]
@@ -65,13 +55,8 @@ fn verdicts_of_tests() {
     let said = text(&output);
     assert!(!output.status.success(), "{said}");
     let check = |test: &str, verdict: &str| {
-        let line = said
-            .lines()
-            .find(|line| line.starts_with(&format!("test {test}")));
-        assert!(
-            line.is_some_and(|line| line.contains(verdict)),
-            "{test}: {verdict}\n{said}"
-        );
+        let line = said.lines().find(|line| line.starts_with(&format!("test {test}")));
+        assert!(line.is_some_and(|line| line.contains(verdict)), "{test}: {verdict}\n{said}");
     };
     check("passes", "ok");
     check("panics ", "FAILED");
@@ -94,11 +79,6 @@ fn edition_2021() {
         let output = Command::new(program).output().unwrap_or_else(|error| {
             panic!("{name} is missing in ui-crates/edition-2021/Cargo.toml: {error}")
         });
-        assert!(
-            output.status.success(),
-            "{name}: {}\n{}",
-            output.status,
-            text(&output)
-        );
+        assert!(output.status.success(), "{name}: {}\n{}", output.status, text(&output));
     }
 }

@@ -31,10 +31,7 @@ struct Countdown {
 
 impl Countdown {
     fn new(n: u64) -> Arc<Countdown> {
-        Arc::new(Countdown {
-            left: AtomicU64::new(n),
-            waiter: thread::current(),
-        })
+        Arc::new(Countdown { left: AtomicU64::new(n), waiter: thread::current() })
     }
 
     fn done(&self) {
@@ -69,9 +66,7 @@ fn spawn(n: u64) -> Outcome {
 
 fn spawn_join(n: u64) -> Outcome {
     let start = Instant::now();
-    let total = (0..n)
-        .map(|i| thread::spawn(move || i).join().unwrap())
-        .sum();
+    let total = (0..n).map(|i| thread::spawn(move || i).join().unwrap()).sum();
     Outcome::timed(start.elapsed(), n, total, triangle(n))
 }
 

@@ -31,11 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn runtime() -> Runtime {
-    Builder::new_multi_thread()
-        .worker_threads(peer::procs())
-        .enable_time()
-        .build()
-        .unwrap()
+    Builder::new_multi_thread().worker_threads(peer::procs()).enable_time().build().unwrap()
 }
 
 fn on_worker(work: impl Future<Output = Outcome> + Send + 'static) -> Outcome {
@@ -50,10 +46,7 @@ struct Countdown {
 
 impl Countdown {
     fn new(n: u64) -> Arc<Countdown> {
-        Arc::new(Countdown {
-            left: AtomicU64::new(n),
-            zero: Notify::new(),
-        })
+        Arc::new(Countdown { left: AtomicU64::new(n), zero: Notify::new() })
     }
 
     fn done(&self) {

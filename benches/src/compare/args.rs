@@ -57,9 +57,8 @@ fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
             }
             Long("peers") => {
                 let names = parser.value()?.string()?;
-                options.peers = pick(&names, |name| {
-                    peers::NAMES.iter().find(|known| **known == name).copied()
-                })?;
+                options.peers =
+                    pick(&names, |name| peers::NAMES.iter().find(|known| **known == name).copied())?;
             }
             Long("rounds") => options.rounds = positive(&mut parser)?,
             Long("procs") => options.procs = Some(positive(&mut parser)?),
@@ -78,10 +77,7 @@ fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
 
 /// Looks each of the comma-separated names up.
 fn pick<T>(names: &str, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, lexopt::Error> {
-    names
-        .split(',')
-        .map(|name| find(name).ok_or_else(|| format!("unknown name {name:?}").into()))
-        .collect()
+    names.split(',').map(|name| find(name).ok_or_else(|| format!("unknown name {name:?}").into())).collect()
 }
 
 fn positive(parser: &mut lexopt::Parser) -> Result<usize, lexopt::Error> {
@@ -121,16 +117,8 @@ mod tests {
 
     #[test]
     fn unknown_names_and_zeroes_are_refused() {
-        for args in [
-            ["--only", "spwan"],
-            ["--peers", "erlang"],
-            ["--rounds", "0"],
-            ["--procs", "x"],
-        ] {
-            assert!(
-                parse_from(lexopt::Parser::from_args(args)).is_err(),
-                "{args:?}"
-            );
+        for args in [["--only", "spwan"], ["--peers", "erlang"], ["--rounds", "0"], ["--procs", "x"]] {
+            assert!(parse_from(lexopt::Parser::from_args(args)).is_err(), "{args:?}");
         }
     }
 }

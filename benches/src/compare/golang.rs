@@ -52,8 +52,5 @@ fn go() -> Option<PathBuf> {
 }
 
 fn works(go: &OsStr) -> bool {
-    Command::new(go)
-        .arg("version")
-        .output()
-        .is_ok_and(|output| output.status.success())
+    Command::new(go).arg("version").output().is_ok_and(|output| output.status.success())
 }

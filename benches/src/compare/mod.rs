@@ -97,10 +97,5 @@ fn progress(round: usize, rounds: usize, row: &Row, peer: &Peer, outcome: &proce
         Ok(Outcome::Unsupported(why)) => format!("unsupported: {why}"),
         Err(failure) => format!("{}: {}", failure.word(), failure.why()),
     };
-    eprintln!(
-        "round {}/{rounds}  {:<12} {:<8} {what}",
-        round + 1,
-        row.name,
-        peer.name
-    );
+    eprintln!("round {}/{rounds}  {:<12} {:<8} {what}", round + 1, row.name, peer.name);
 }

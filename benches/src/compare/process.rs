@@ -49,10 +49,7 @@ impl Failure {
 /// Runs `row`'s workload `n` times in a fresh process of `peer`.
 pub(super) fn run(peer: &Peer, row: &Row, n: u64, procs: Option<usize>) -> Ended {
     let mut command = Command::new(&peer.program);
-    command
-        .arg(row.workload)
-        .arg(n.to_string())
-        .env("RUST_BACKTRACE", "0");
+    command.arg(row.workload).arg(n.to_string()).env("RUST_BACKTRACE", "0");
     if let Some(procs) = procs {
         command.env("GOMAXPROCS", procs.to_string());
     }
@@ -67,10 +64,7 @@ pub(super) fn run(peer: &Peer, row: &Row, n: u64, procs: Option<usize>) -> Ended
 }
 
 /// Waits for the end of the process, or ends it after `limit`.
-fn supervise(
-    command: &mut Command,
-    limit: Duration,
-) -> Result<(ExitStatus, String, String), Failure> {
+fn supervise(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String, String), Failure> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -86,9 +80,7 @@ fn supervise(
         let _ = child.wait();
         return Err(Failure::Hangs);
     };
-    let status = child
-        .wait()
-        .map_err(|error| Failure::Dies(error.to_string()))?;
+    let status = child.wait().map_err(|error| Failure::Dies(error.to_string()))?;
     Ok((status, stdout, stderr.recv().unwrap_or_default()))
 }
 
@@ -160,10 +152,7 @@ mod tests {
             assert_eq!(died(status, &stderr), Failure::Dies(expected.into()));
         };
         check("kill -9 $$", "signal 9");
-        check(
-            "echo fatal error: x >&2; exit 2",
-            "fatal error: x (exit status 2)",
-        );
+        check("echo fatal error: x >&2; exit 2", "fatal error: x (exit status 2)");
         check(
             "printf \"\\nthread 'a' panicked at b:1:2:\\nout of c\\nnote: d\\n\" >&2; exit 101",
             "out of c (exit status 101)",

@@ -10,21 +10,13 @@ use super::results::{Cell, Results};
 use crate::rows::{Metric, Row};
 
 /// The text of the JSON file.
-pub(super) fn json(
-    results: &Results,
-    options: &Options,
-    peers: &[Peer],
-    missing: &Missing,
-) -> String {
+pub(super) fn json(results: &Results, options: &Options, peers: &[Peer], missing: &Missing) -> String {
     let rows: Vec<Value> = results
         .rows()
         .flat_map(|row| row.metrics.iter().map(move |metric| (row, metric)))
         .map(|(row, metric)| entry(results, row, metric, peers))
         .collect();
-    let missing: Map<_, _> = missing
-        .iter()
-        .map(|(name, why)| (name.to_string(), json!(why)))
-        .collect();
+    let missing: Map<_, _> = missing.iter().map(|(name, why)| (name.to_string(), json!(why))).collect();
     let report = json!({
         "date": machine::date(),
         "machine": machine::machine(),

@@ -55,19 +55,11 @@ impl Results {
                 .filter(|peer| row.includes(peer.name))
                 .map(|peer| {
                     let n = row.n(peer.name, quick);
-                    (
-                        peer.name,
-                        Cell {
-                            n,
-                            ..Cell::default()
-                        },
-                    )
+                    (peer.name, Cell { n, ..Cell::default() })
                 })
                 .collect()
         };
-        Results {
-            rows: rows.iter().map(|&row| (row, cells(row))).collect(),
-        }
+        Results { rows: rows.iter().map(|&row| (row, cells(row))).collect() }
     }
 
     /// How often `peer` shall do the row's work next, if at all.
@@ -114,13 +106,10 @@ impl Results {
 
     /// Whether a result was wrong or gort failed.
     pub(super) fn bad(&self) -> bool {
-        self.rows
-            .iter()
-            .flat_map(|(_, cells)| cells)
-            .any(|(peer, cell)| match &cell.trouble {
-                Some(trouble) => *peer == OURS || trouble.word == "wrong",
-                None => false,
-            })
+        self.rows.iter().flat_map(|(_, cells)| cells).any(|(peer, cell)| match &cell.trouble {
+            Some(trouble) => *peer == OURS || trouble.word == "wrong",
+            None => false,
+        })
     }
 }
 
@@ -147,10 +136,7 @@ mod tests {
     }
 
     fn results(names: &[&'static str]) -> Results {
-        let peer = |&name| Peer {
-            name,
-            program: PathBuf::new(),
-        };
+        let peer = |&name| Peer { name, program: PathBuf::new() };
         let peers: Vec<_> = names.iter().map(peer).collect();
         Results::new(&[&ROWS[0]], &peers, true)
     }

@@ -20,23 +20,13 @@ pub(super) fn show(results: &Results, peers: &[Peer]) -> String {
             lines.push(line(results, row, metric, peers, &others));
         }
         for peer in peers {
-            if let Some(trouble) = results
-                .cell(row, peer.name)
-                .and_then(|c| c.trouble.as_ref())
-            {
-                notes += &format!(
-                    "- {}, {}: {}: {}\n",
-                    row.name, peer.name, trouble.word, trouble.why
-                );
+            if let Some(trouble) = results.cell(row, peer.name).and_then(|c| c.trouble.as_ref()) {
+                notes += &format!("- {}, {}: {}: {}\n", row.name, peer.name, trouble.word, trouble.why);
             }
         }
     }
     let table = align(&lines);
-    if notes.is_empty() {
-        format!("\n{table}")
-    } else {
-        format!("\n{table}\n{notes}")
-    }
+    if notes.is_empty() { format!("\n{table}") } else { format!("\n{table}\n{notes}") }
 }
 
 fn header(peers: &[Peer], others: &[&str]) -> Vec<String> {
@@ -46,17 +36,8 @@ fn header(peers: &[Peer], others: &[&str]) -> Vec<String> {
     header
 }
 
-fn line(
-    results: &Results,
-    row: &Row,
-    metric: &Metric,
-    peers: &[Peer],
-    others: &[&str],
-) -> Vec<String> {
-    let cells: Vec<Option<&Cell>> = peers
-        .iter()
-        .map(|peer| results.cell(row, peer.name))
-        .collect();
+fn line(results: &Results, row: &Row, metric: &Metric, peers: &[Peer], others: &[&str]) -> Vec<String> {
+    let cells: Vec<Option<&Cell>> = peers.iter().map(|peer| results.cell(row, peer.name)).collect();
     // The row's own N is what those do that need no smaller one.
     let n = cells.iter().flatten().map(|cell| cell.n).max().unwrap_or(0);
     let name = match metric.aside {
@@ -66,9 +47,7 @@ fn line(
     let mut line = vec![name, thousands(n), metric.unit.to_string()];
     line.extend(cells.into_iter().map(|cell| entry(cell, metric, n)));
     line.extend(others.iter().map(|peer| {
-        results
-            .ratio(row, metric, peer)
-            .map_or("–".to_string(), |ratio| format!("{ratio:.3}"))
+        results.ratio(row, metric, peer).map_or("–".to_string(), |ratio| format!("{ratio:.3}"))
     }));
     line
 }
@@ -153,9 +132,6 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let lines = [["row", "go"], ["spawn", "1"]].map(|line| line.map(String::from).to_vec());
-        assert_eq!(
-            align(&lines),
-            "| row   | go |\n|-------|---:|\n| spawn |  1 |\n"
-        );
+        assert_eq!(align(&lines), "| row   | go |\n|-------|---:|\n| spawn |  1 |\n");
     }
 }

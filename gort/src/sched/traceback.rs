@@ -93,6 +93,11 @@ fn is_internal(name: &str) -> bool {
     let bare = name.trim_start_matches(['<', '&']);
     INTERNAL.iter().any(|p| bare.starts_with(p))
         || name.contains("as core::ops::function::FnOnce")
+        || name.ends_with("::__go")
+        || name.contains("::__go::{{closure}}")
+        || name.contains("::__go<")
+        || name.starts_with("<alloc::boxed::Box<dyn ")
+        || name.starts_with("alloc::boxed::Box<dyn ")
         || matches!(name, "trampoline" | "make_fcontext" | "jump_fcontext" | "ontop_fcontext" | "__rust_try")
 }
 
@@ -127,7 +132,8 @@ fn function_of(pc: usize) -> String {
     symbols(pc)
         .into_iter()
         .map(|(name, _)| name)
-        .find(|name| !name.starts_with("gort::"))
+        // What `go!` and `spawn` are inlined from lies in the same function.
+        .find(|name| !is_internal(name) && !name.starts_with("gort::"))
         .unwrap_or_else(|| format!("{pc:#x}"))
 }
 

@@ -1,0 +1,147 @@
+//! `md5sum DIR`: the MD5 of every regular file of a directory tree, as `md5sum` itself prints it, sorted
+//! by name. Links are not followed; what cannot be read is told on standard error, and the status is 1.
+//!
+//! ```text
+//! $ cargo run --release -p examples --bin md5sum examples
+//! ```
+//!
+//! It is the pipeline of Go's article "Pipelines and cancellation", three stages joined by two channels:
+//!
+//! ```text
+//!            paths               sums
+//!  walk ──────────────┬─▶ digest ──┬────▶ main: collects, sorts, prints
+//!  one goroutine      ├─▶ digest ──┤
+//!                     └─▶ digest ──┘  GOMAXPROCS of them
+//! ```
+//!
+//! The channels are bounded, so the walker is never far ahead of the digesters: memory and open files stay
+//! small however large the tree is. The end travels down the pipeline by itself: the walker returns and
+//! drops the only sender of `paths`, the digesters' loops end, they drop the last senders of `sums`, and
+//! the loop in `main` ends.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use gort::channel::{Receiver, Sender, bounded};
+use gort::go;
+use indicatif::ProgressBar;
+use md5::{Digest, Md5};
+
+type Sum = (PathBuf, io::Result<String>);
+
+#[gort::main]
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let [dir] = args.as_slice() else {
+        tell("usage: md5sum DIR");
+        return ExitCode::from(2);
+    };
+    let progress = ProgressBar::no_length(); // indicatif draws it only if stderr is a terminal
+    let (paths, found) = bounded(64);
+    let (sums, digested) = bounded(64);
+    go!(walk(dir.into(), paths, sums.clone()));
+    for _ in 0..gort::gomaxprocs(0) {
+        go!(digest(found.clone(), sums.clone(), progress.clone()));
+    }
+    drop(sums); // ours: the loop below ends when the last goroutine has dropped its own
+
+    let (mut lines, mut status) = (Vec::new(), ExitCode::SUCCESS);
+    for (path, sum) in digested {
+        match sum {
+            Ok(sum) => lines.push((escape(&path), sum)),
+            Err(e) => {
+                progress.suspend(|| tell(&format!("md5sum: {}: {e}", path.display())));
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    progress.finish_and_clear();
+    lines.sort();
+    match print(&lines) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            tell(&format!("md5sum: write error: {e}"));
+            ExitCode::FAILURE
+        }
+        _ => status, // a reader that has seen enough (`| head`) is no failure
+    }
+}
+
+/// First stage: sends the path of every regular file at or below `root`.
+fn walk(root: PathBuf, paths: Sender<PathBuf>, sums: Sender<Sum>) {
+    let mut pending = vec![root];
+    while let Some(path) = pending.pop() {
+        if let Err(e) = visit(&path, &mut pending, &paths) {
+            sums.send((path, Err(e))).expect("main receives to the end");
+        }
+    }
+}
+
+fn visit(path: &Path, pending: &mut Vec<PathBuf>, paths: &Sender<PathBuf>) -> io::Result<()> {
+    let kind = fs::symlink_metadata(path)?.file_type();
+    if kind.is_file() {
+        paths.send(path.to_owned()).expect("digesters receive to the end");
+    } else if kind.is_dir() {
+        for entry in fs::read_dir(path)? {
+            pending.push(entry?.path());
+        }
+    }
+    Ok(())
+}
+
+/// Second stage: digests files until there are no more.
+fn digest(paths: Receiver<PathBuf>, sums: Sender<Sum>, progress: ProgressBar) {
+    let mut chunk = vec![0; 64 << 10];
+    for path in paths {
+        let sum = md5(&path, &mut chunk, &progress);
+        sums.send((path, sum)).expect("main receives to the end");
+    }
+}
+
+fn md5(path: &Path, chunk: &mut [u8], progress: &ProgressBar) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut md5 = Md5::new();
+    loop {
+        match file.read(chunk) {
+            Ok(0) => return Ok(format!("{:x}", md5.finalize())),
+            Ok(n) => {
+                md5.update(&chunk[..n]);
+                progress.inc(n as u64);
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// The name as md5sum prints it: on one line, whatever is in it.
+fn escape(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes();
+    let escaped = bytes.iter().map(|b| match b {
+        b'\\' => &br"\\"[..],
+        b'\n' => br"\n",
+        b'\r' => br"\r",
+        b => std::slice::from_ref(b),
+    });
+    escaped.flatten().copied().collect()
+}
+
+/// Prints the lines; that of an escaped name begins with a backslash.
+fn print(lines: &[(Vec<u8>, String)]) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    for (name, sum) in lines {
+        let mark = if name.contains(&b'\\') { "\\" } else { "" };
+        write!(out, "{mark}{sum}  ")?;
+        out.write_all(name)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// A line to standard error; if nobody reads that, nobody can be told.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

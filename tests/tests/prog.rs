@@ -1,0 +1,532 @@
+//! Whole programs: exit status and error output of each way to end, deadlocks, the environment. The
+//! programs are the cases of `src/bin/prog_cases.rs`.
+
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Ended {
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    #[track_caller]
+    fn status(self, expected: i32) -> Self {
+        assert_eq!(self.status.code(), Some(expected), "{}", self.all());
+        self
+    }
+
+    #[track_caller]
+    fn out(self, expected: &str) -> Self {
+        assert_eq!(self.stdout.trim_end(), expected, "{}", self.all());
+        self
+    }
+
+    #[track_caller]
+    fn err(self, expected: &[&str]) -> Self {
+        for part in expected {
+            assert!(self.stderr.contains(part), "{part:?} is missing\n{}", self.all());
+        }
+        self
+    }
+
+    #[track_caller]
+    fn err_without(self, unexpected: &[&str]) -> Self {
+        for part in unexpected {
+            assert!(!self.stderr.contains(part), "{part:?} is there\n{}", self.all());
+        }
+        self
+    }
+
+    fn all(&self) -> String {
+        format!("{}\nstdout:\n{}\nstderr:\n{}", self.status, self.stdout, self.stderr)
+    }
+}
+
+/// Runs a case to its end, which must come in time. A variable without a value is removed.
+#[track_caller]
+fn run_in(arguments: &[&str], env: &[(&str, Option<&str>)]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prog_cases"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in ["GODEBUG", "GORTDEBUG", "GOTRACEBACK", "GORT_STACK", "RUST_BACKTRACE"] {
+        command.env_remove(name);
+    }
+    for (name, value) in env {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let child = command.spawn().expect("the program is built");
+    let pid = child.id().to_string();
+    let (tx, rx) = mpsc::channel();
+    std::thread::spawn(move || tx.send(child.wait_with_output()));
+    let Ok(output) = rx.recv_timeout(LIMIT) else {
+        let _ = Command::new("kill").args(["-9", &pid]).status();
+        let output = rx.recv().expect("it was killed").expect("it has ended");
+        panic!("{arguments:?} hangs; stderr:\n{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let output = output.expect("it has ended");
+    Ended {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[track_caller]
+fn run(arguments: &[&str]) -> Ended {
+    run_in(arguments, &[])
+}
+
+/// With several Ps, whatever the test run's own setting is.
+const TWO: (&str, Option<&str>) = ("GOMAXPROCS", Some("2"));
+const ONE: (&str, Option<&str>) = ("GOMAXPROCS", Some("1"));
+
+#[test]
+fn status_is_what_main_returns() {
+    let check = |arguments: &[&str], expected: i32| {
+        let ended = run(arguments).status(expected);
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{arguments:?}");
+    };
+    check(&["unit"], 0);
+    check(&["result"], 0);
+    check(&["exit_code", "0"], 0);
+    check(&["exit_code", "1"], 1);
+    check(&["exit_code", "200"], 200);
+    check(&["exit_code", "255"], 255);
+    check(&["result_exit_code", "42"], 42);
+    check(&["never"], 9);
+    check(&["exit_in_goroutine"], 7);
+    check(&["goexit_main_then_exit"], 5);
+}
+
+#[test]
+fn an_error_of_main_is_printed() {
+    let ended = run(&["result", "on purpose"]).status(1);
+    assert_eq!(ended.stderr, "Error: \"on purpose\"\n");
+    let ended = run(&["result_exit_code", "x"]).status(1);
+    assert_eq!(ended.stderr, "Error: ParseIntError { kind: InvalidDigit }\n");
+}
+
+#[test]
+fn main_may_end_on_another_thread() {
+    run_in(&["moved"], &[TWO]).status(0).out("moved").err_without(&["."]);
+}
+
+#[test]
+fn a_panic_of_main() {
+    for name in ["panic_main", "panic_main_moved"] {
+        run_in(&[name], &[TWO]).status(101).err(&[
+            "panicked at tests/src/bin/prog_cases.rs:",
+            "boom: in main",
+            "dropped in user_function",
+        ]);
+    }
+    run(&["panic_main"]).err(&["dropped by main"]);
+}
+
+/// The line of a text in the source of the cases, so that tests may ask for places.
+fn line_of(text: &str) -> usize {
+    let source = include_str!("../src/bin/prog_cases.rs");
+    1 + source.lines().position(|l| l.contains(text)).expect("the source has it")
+}
+
+fn cpus() -> String {
+    let ended = run_in(&["gomaxprocs"], &[("GOMAXPROCS", None)]).status(0);
+    ended.stdout.split_whitespace().last().expect("a number").to_string()
+}
+
+fn place_of(text: &str) -> String {
+    format!("tests/src/bin/prog_cases.rs:{}\n", line_of(text))
+}
+
+#[test]
+fn a_panic_of_a_goroutine() {
+    let check = |arguments: &[&str], creator: &str| {
+        let boom = place_of("panic!(\"boom: {bomb}\")");
+        let ended = run(arguments).status(2).err(&[
+            "boom: on purpose",
+            "dropped in user_function",
+            "dropped captured",
+            " [running]:\n",
+            "prog_cases::user_function(...)\n",
+            &boom,
+            "created by prog_cases::starts_user_function in goroutine ",
+            &format!("starts_user_function in goroutine {creator}"),
+        ]);
+        let order = |text| ended.stderr.find(text).expect("looked for above");
+        assert!(order("boom: on purpose") < order("dropped in user_function"), "{}", ended.all());
+        assert!(order("dropped in user_function") < order("dropped captured"), "{}", ended.all());
+        assert!(order("dropped captured") < order("[running]"), "{}", ended.all());
+        assert!(order("[running]") < order("created by"), "{}", ended.all());
+        let place = &ended.stderr[order("created by")..];
+        let line = line_of("fn starts_user_function") + 2;
+        assert!(place.contains(&format!("\n\ttests/src/bin/prog_cases.rs:{line}\n")), "{}", ended.all());
+    };
+    check(&["panic_go"], "1\n");
+    check(&["panic_nested"], "");
+    check(&["boot_panic_go"], "");
+}
+
+#[test]
+fn a_panic_of_a_named_goroutine() {
+    run(&["panic_go_named"]).status(2).err(&["boom: named", "[running"]);
+}
+
+#[test]
+fn a_panic_while_a_result_is_dropped() {
+    run(&["panic_go_result"]).status(2).err(&["boom: the result of a go! goroutine", "[running]:"]);
+}
+
+#[test]
+fn a_panic_in_run_reaches_its_caller() {
+    run(&["boot_panic_run"]).status(101).err(&["boom: in run"]).err_without(&["created by"]);
+}
+
+#[test]
+fn gotraceback() {
+    let check = |level: Option<&str>, header: bool, others: bool| {
+        let ended = run_in(&["panic_go_dump"], &[("GOTRACEBACK", level)]).status(2);
+        let ended = ended.err(&["boom: others are shown"]);
+        assert_eq!(ended.stderr.contains(" [running]:\n"), header, "{level:?}\n{}", ended.all());
+        assert_eq!(ended.stderr.contains("created by "), header, "{level:?}\n{}", ended.all());
+        for part in ["goroutine 1 [", "[chan receive", "waits_for_good"] {
+            assert_eq!(ended.stderr.contains(part), others, "{level:?} {part}\n{}", ended.all());
+        }
+    };
+    check(Some("none"), false, false);
+    check(Some("0"), false, false);
+    check(None, true, false);
+    check(Some("single"), true, false);
+    check(Some("nonsense"), true, false);
+    check(Some("all"), true, true);
+    check(Some("1"), true, true);
+    check(Some("system"), true, true);
+}
+
+const ASLEEP: &str = "fatal error: all goroutines are asleep - deadlock!\n";
+
+#[test]
+fn deadlocks() {
+    let check = |name: &str, parts: &[&str]| {
+        let ended = run(&[name]).status(2).err(&[ASLEEP]).err(parts);
+        assert!(ended.stderr.starts_with(ASLEEP), "{name}: something comes before\n{}", ended.all());
+    };
+    check("deadlock_recv", &["goroutine 1 [chan receive]:\n", "prog_cases::wait_forever(...)"]);
+    check(
+        "deadlock_pair",
+        &[
+            "goroutine 1 [sync.WaitGroup.Wait]:\n",
+            " [chan receive]:\n",
+            "prog_cases::deadlock_pair",
+            "created by ",
+        ],
+    );
+    check("deadlock_threads", &["goroutine 1 [chan receive]:\n", "prog_cases::deadlock_threads(...)"]);
+    check("deadlock_mutex", &["goroutine 1 [sync.Mutex.Lock]:\n", "prog_cases::deadlock_mutex(...)"]);
+    check("deadlock_send", &["goroutine 1 [chan send]:\n", "prog_cases::deadlock_send(...)"]);
+    check("deadlock_join", &["goroutine 1 [join]:\n", " [park]:\n", "prog_cases::deadlock_join(...)"]);
+    check("deadlock_scope", &["goroutine 1 [scope]:\n", " [park]:\n", "prog_cases::deadlock_scope(...)"]);
+    check("deadlock_park", &["goroutine 1 [park]:\n"]);
+    check(
+        "deadlock_locked",
+        &["goroutine 1 [join, locked to thread]:\n", " [chan receive, locked to thread]:\n"],
+    );
+    check("deadlock_named", &["goroutine 1 [chan receive]:\n", " [park, \"the sleeper\"]:\n"]);
+    check("deadlock_late", &["goroutine 1 [chan receive]:\n"]);
+    check("boot_deadlock", &[" [chan receive]:\n", "prog_cases::wait_forever(...)"]);
+    check("boot_thread_deadlock", &[]);
+}
+
+#[test]
+fn two_goroutines_wait_for_each_other() {
+    let ended = run(&["deadlock_pair"]).status(2);
+    assert_eq!(ended.stderr.matches(" [chan receive]:\n").count(), 2, "{}", ended.all());
+    let created = "created by prog_cases::deadlock_pair in goroutine 1\n\ttests/src/bin/prog_cases.rs:";
+    assert_eq!(ended.stderr.matches(created).count(), 2, "{}", ended.all());
+}
+
+#[test]
+fn no_deadlock_while_somebody_can_wake() {
+    let check = |name: &str| {
+        for procs in [None, Some("1"), Some("2")] {
+            run_in(&[name], &[("GOMAXPROCS", procs)]).status(0).out("woken").err_without(&["fatal"]);
+        }
+    };
+    check("foreign_thread");
+    check("foreign_thread_unparks");
+    check("timer_pending");
+    check("blocked_in_system_call");
+    check("blocked_on_system_stack");
+    check("boot_foreign");
+}
+
+#[test]
+fn main_ends_by_goexit() {
+    run(&["goexit_main"])
+        .status(2)
+        .out("still here")
+        .err(&["dropped by main\n", "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n"]);
+    run(&["goexit_main_others_wait"])
+        .status(2)
+        .err(&[ASLEEP, " [chan receive]:\n"])
+        .err_without(&["goroutine 1 [", "no goroutines"]);
+}
+
+#[test]
+fn without_a_runtime() {
+    let check = |name: &str| {
+        run(&[name]).status(101).err(&["#[gort::main]", "gort::boot"]).err(&["tests/src/bin/prog_cases.rs:"]);
+    };
+    check("no_runtime_go");
+    check("no_runtime_spawn");
+    check("no_runtime_run");
+    check("no_runtime_builder");
+    run(&["no_runtime_channel"]).status(101).err(&["#[gort::main]", "gort::boot"]);
+}
+
+#[test]
+fn boot_is_called_once() {
+    run(&["boot_twice"]).status(0).out("gort: the runtime runs already; boot is called once in a process");
+    run(&["boot_then_main"]).status(101).err(&["runs already"]);
+}
+
+#[test]
+fn run_from_several_threads() {
+    for _ in 0..5 {
+        run(&["runs_from_threads"]).status(0).out("summed");
+    }
+}
+
+#[test]
+fn gomaxprocs_of_the_environment() {
+    let default = run_in(&["gomaxprocs"], &[("GOMAXPROCS", None)]).stdout;
+    let num = &cpus();
+    assert_eq!(default, format!("{num} {num}\n"));
+    let check = |value: &str, expected: &str| {
+        let ended = run_in(&["gomaxprocs"], &[("GOMAXPROCS", Some(value))]).status(0);
+        assert_eq!(ended.stdout, format!("{expected} {num}\n"), "{value:?}");
+    };
+    check("1", "1");
+    check("64", "64");
+    check("007", "7");
+    for ignored in
+        ["0", "-1", "", " 4", "4 ", "4x", "+4", "0x4", "four", "2147483648", "99999999999999999999"]
+    {
+        check(ignored, num);
+    }
+    let huge = run_in(&["gomaxprocs"], &[("GOMAXPROCS", Some("2147483647"))]).status(0);
+    let procs = huge.stdout.split_once(' ').and_then(|(p, _)| p.parse::<u32>().ok());
+    assert!(procs.is_some_and(|p| p >= 1024), "{}", huge.all());
+}
+
+#[test]
+fn the_programs_options_win() {
+    run_in(&["four"], &[ONE]).status(0).out("4");
+}
+
+#[test]
+fn main_stays_on_the_first_thread() {
+    for procs in ["1", "2", "8"] {
+        run_in(&["locked"], &[("GOMAXPROCS", Some(procs))]).status(0);
+    }
+}
+
+#[test]
+fn inittrace() {
+    const STEPS: [&str; 19] = [
+        "rt0",
+        "settls",
+        "check",
+        "args",
+        "osinit",
+        "schedinit",
+        "tracebackinit",
+        "stackinit",
+        "mallocinit",
+        "mcommoninit",
+        "initSigmask",
+        "goenvs",
+        "parsedebugvars",
+        "procresize",
+        "none",
+        "newproc",
+        "mstart",
+        "sysmon",
+        "main",
+    ];
+    let check = |env: &[(&str, Option<&str>)], shown: bool| {
+        let ended = run_in(&["unit"], env).status(0);
+        if !shown {
+            assert_eq!(ended.stderr, "", "{env:?}");
+            return;
+        }
+        let mut steps = Vec::new();
+        for line in ended.stderr.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let ["init", name, rest @ ..] = words.as_slice() else { panic!("{env:?}: {line:?}") };
+            let text = rest.join(" ");
+            let rest = text.strip_prefix('@').expect("a time").trim_start();
+            let words: Vec<&str> = rest.split(' ').collect();
+            assert!(words[0].parse::<u64>().is_ok() && words[1] == "ns", "{line:?}");
+            assert!(words[2].parse::<u64>().is_ok() && words[3] == "ns", "{line:?}");
+            assert!(words.len() > 4, "what it set: {line:?}");
+            steps.push(*name);
+        }
+        // The main goroutine may begin before `mstart` is told.
+        let mut expected = STEPS;
+        steps.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(steps, expected, "{env:?}");
+    };
+    check(&[], false);
+    check(&[("GODEBUG", Some("inittrace=1"))], true);
+    check(&[("GODEBUG", Some("inittrace=0"))], false);
+    check(&[("GODEBUG", Some("inittrace=yes"))], false);
+    check(&[("GODEBUG", Some("gctrace=1,unknown=3,inittrace=1,x"))], true);
+    check(&[("GODEBUG", Some("unknown=1,nonsense"))], false);
+    check(&[("GORTDEBUG", Some("inittrace=1"))], true);
+    check(&[("GODEBUG", Some("inittrace=1")), ("GORTDEBUG", Some("inittrace=0"))], false);
+    check(&[("GODEBUG", Some("inittrace=0")), ("GORTDEBUG", Some("inittrace=1"))], true);
+}
+
+/// `SCHED 1009ms: gomaxprocs=2 idleprocs=0 threads=5 spinningthreads=1 idlethreads=2 runqueue=0`, and
+/// what follows.
+fn sched_line(line: &str) -> (u64, &str) {
+    let mut rest = line.strip_prefix("SCHED ").expect(line);
+    let number = |text: &mut &str| {
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let n = text[..end].parse().expect(line);
+        *text = &text[end..];
+        n
+    };
+    let ms: u64 = number(&mut rest);
+    rest = rest.strip_prefix("ms:").expect(line);
+    for key in ["gomaxprocs", "idleprocs", "threads", "spinningthreads", "idlethreads", "runqueue"] {
+        rest = rest.strip_prefix(&format!(" {key}=")).expect(line);
+        let n: u64 = number(&mut rest);
+        if key == "gomaxprocs" {
+            assert_eq!(n, 2, "{line}");
+        }
+        if key == "idleprocs" {
+            assert!(n <= 2, "{line}");
+        }
+    }
+    (ms, rest)
+}
+
+#[test]
+fn schedtrace() {
+    let ended = run_in(&["traced"], &[("GODEBUG", Some("schedtrace=10")), TWO]).status(0);
+    let mut last = 0;
+    for line in ended.stderr.lines() {
+        let (ms, rest) = sched_line(line);
+        assert!(ms >= last, "{}", ended.all());
+        last = ms;
+        let queues = rest.strip_prefix(" [").and_then(|r| r.strip_suffix(']')).expect(line);
+        let queues: Vec<u32> = queues.split(' ').map(|q| q.parse().expect(line)).collect();
+        assert_eq!(queues.len(), 2, "{line}");
+    }
+    // 150 ms in steps of 10, with some lateness.
+    assert!((5..=16).contains(&ended.stderr.lines().count()), "{}", ended.all());
+    let quiet =
+        run_in(&["traced"], &[("GODEBUG", Some("schedtrace=10")), ("GORTDEBUG", Some("schedtrace=0"))]);
+    assert_eq!(quiet.status(0).stderr, "");
+}
+
+#[test]
+fn scheddetail() {
+    let env = ("GODEBUG", Some("schedtrace=20,scheddetail=1"));
+    let ended = run_in(&["traced"], &[env, TWO]).status(0);
+    let mut seen = [0; 4];
+    for line in ended.stderr.lines() {
+        let kind = if line.starts_with("SCHED") {
+            let (_, rest) = sched_line(line);
+            for key in ["gcwaiting=", "nmidlelocked=", "stopwait=", "sysmonwait="] {
+                assert!(rest.contains(&format!(" {key}")), "{line}");
+            }
+            0
+        } else {
+            let (kind, keys): (usize, &[&str]) = match line.get(..3) {
+                Some("  P") => {
+                    (1, &[" status=", " schedtick=", " syscalltick=", " m=", " runqsize=", " gfreecnt="])
+                }
+                Some("  M") => (
+                    2,
+                    &[" p=", " curg=", " mallocing=", " throwing=", " preemptoff=", " locks=", " spinning="],
+                ),
+                Some("  G") => (3, &[" status=", " m=", " lockedm="]),
+                _ => panic!("{line:?}"),
+            };
+            assert!(line[3..].starts_with(|c: char| c.is_ascii_digit()), "{line}");
+            for key in keys {
+                assert!(line.contains(key), "{key} is missing: {line}");
+            }
+            kind
+        };
+        seen[kind] += 1;
+    }
+    let [sched, p, m, g] = seen;
+    assert!(sched >= 3, "{}", ended.all());
+    assert_eq!(p, sched * 2, "{}", ended.all());
+    assert!(m >= sched * 2 && g >= sched, "{}", ended.all());
+    assert!(ended.stderr.contains("  G1: status=4(sleep)"), "main sleeps half the time\n{}", ended.all());
+}
+
+#[test]
+fn two_that_compute_run_side_by_side() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return;
+    }
+    let ended = run_in(&["side_by_side"], &[TWO]).status(0);
+    let mut micros: Vec<u64> = ended.stdout.lines().map(|l| l.parse().expect("a number")).collect();
+    micros.sort_unstable();
+    assert_eq!(micros.len(), 20);
+    // The machine is shared: the median must be good, the rest must come at all.
+    assert!(micros[10] < 3_000, "{micros:?}");
+}
+
+#[test]
+fn cases_that_check_themselves() {
+    let check = |name: &str, env: &[(&str, Option<&str>)], out: &str| {
+        run_in(&[name], env).status(0).out(out);
+    };
+    check("hundred_thousand", &[], "all released");
+    check("system_stack_channel", &[ONE], "received");
+    check("system_stack_channel", &[TWO], "received");
+    check("yield_lets_timers_in", &[ONE], "let in");
+    check("pair_lets_others_in", &[ONE], "let in");
+    check("pair_lets_others_in", &[TWO], "let in");
+    check("counts_goroutines", &[ONE], "counted");
+    check("counts_goroutines", &[TWO], "counted");
+    check("counts_goroutines", &[("GOMAXPROCS", Some("64"))], "counted");
+    check("plenty_of_stack", &[], "deep");
+    check("main_has_eight_mib", &[], "deep");
+    for knob in ["noguardinstall=1", "noguardinstall=1,inittrace=0"] {
+        check("plenty_of_stack", &[("GORTDEBUG", Some(knob))], "deep");
+        check(
+            "gomaxprocs",
+            &[("GORTDEBUG", Some(knob)), ("GOMAXPROCS", Some("3"))],
+            &format!("3 {}", cpus()),
+        );
+    }
+    check("hundred_thousand", &[("GORT_STACK", Some("64K"))], "all released");
+}
+
+#[test]
+fn gomaxprocs_up_and_down() {
+    run(&["resizes"]).status(0).out("resized");
+}
+
+#[test]
+fn yield_is_fair() {
+    let ended = run_in(&["yields_fairly"], &[ONE]).status(0);
+    let ahead: usize = ended.stdout.trim_end().parse().expect("a number");
+    // One turn each, whatever the order; the global queue's turn may cost some.
+    assert!(ahead <= 10, "somebody got {ahead} turns ahead");
+}
