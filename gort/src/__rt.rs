@@ -103,9 +103,3 @@ impl GoOptions {
         self
     }
 }
-
-/// What a goroutine takes with it: the bound is told at the user's expression.
-#[inline(always)]
-pub const fn sendable<T: Send + 'static>(value: T) -> T {
-    value
-}

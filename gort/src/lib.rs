@@ -102,6 +102,8 @@ mod wait;
 #[doc(hidden)]
 pub mod __rt;
 #[cfg(not(loom))]
+mod block_on;
+#[cfg(not(loom))]
 #[allow(unsafe_code)]
 pub mod channel;
 #[cfg(not(loom))]
@@ -127,13 +129,15 @@ pub mod sync;
 
 #[cfg(not(loom))]
 mod exports {
+    pub use crate::block_on::block_on;
     pub use crate::goroutine::{
         Goroutine, GoroutineId, catch_unwind, current, goexit, panicking, park, park_timeout, sleep,
         sleep_until, yield_now,
     };
     pub use crate::local::{AccessError, LocalKey};
     pub use crate::runtime::{
-        PinGuard, blocking_on_system_stack, gomaxprocs, lock_os_thread, num_cpu, pin, unlock_os_thread,
+        PinGuard, blocking, blocking_on_system_stack, gomaxprocs, lock_os_thread, num_cpu, pin,
+        unlock_os_thread,
     };
     pub use crate::sched::rt0::{BootError, Options};
     pub use crate::scope::{Scope, ScopedJoinHandle, scope};

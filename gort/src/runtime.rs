@@ -105,7 +105,29 @@ where
     F: FnOnce() -> T,
 {
     park::check_preempt();
-    sched::syscall::without_p(f)
+    sched::syscall::blocking_on_g0(f)
+}
+
+/// Runs `f`, which may block its thread for long: other goroutines get the thread's place meanwhile.
+/// Inside, gort's own operations block the thread as on any plain thread.
+///
+/// # Panics
+/// With `f`'s panic.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let text = gort::blocking(|| std::fs::read_to_string("/proc/self/comm")).unwrap();
+/// assert!(!text.is_empty());
+/// # });
+/// ```
+#[doc(alias = "entersyscall")]
+pub fn blocking<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    park::check_preempt();
+    sched::syscall::blocking(f)
 }
 
 /// The traceback of the running goroutine, of all goroutines with `all`, in Go's layout: what each does

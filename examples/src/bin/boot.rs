@@ -20,7 +20,7 @@ fn main() {
     );
     for step in &steps {
         let took = step.took as f64 / 1000.0;
-        let _ = writeln!(text, "\n{:<15}{took:>7.1} µs  {}", step.name, purpose(step.name));
+        let _ = writeln!(text, "{:<15}{took:>7.1} µs  {}", step.name, purpose(step.name));
         for line in step.set.split("; ") {
             let _ = writeln!(text, "{:<27}{line}", "");
         }

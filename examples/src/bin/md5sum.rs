@@ -19,6 +19,7 @@
 //! drops the only sender of `paths`, the digesters' loops end, they drop the last senders of `sums`, and
 //! the loop in `main` ends.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -28,19 +29,22 @@ use std::process::ExitCode;
 
 use gort::channel::{Receiver, Sender, bounded};
 use gort::go;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use md5::{Digest, Md5};
 
-type Sum = (PathBuf, io::Result<String>);
+type Sum = (PathBuf, io::Result<u128>);
 
 #[gort::main]
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let [dir] = args.as_slice() else {
-        tell("usage: md5sum DIR");
+        let _ = writeln!(io::stderr(), "usage: md5sum DIR");
         return ExitCode::from(2);
     };
-    let progress = ProgressBar::no_length(); // indicatif draws it only if stderr is a terminal
+    // Drawn only if standard error is a terminal.
+    let style = ProgressStyle::with_template("{spinner} {bytes} digested, {bytes_per_sec}");
+    let progress = ProgressBar::no_length().with_style(style.expect("a template that indicatif knows"));
+
     let (paths, found) = bounded(64);
     let (sums, digested) = bounded(64);
     go!(walk(dir.into(), paths, sums.clone()));
@@ -49,25 +53,25 @@ fn main() -> ExitCode {
     }
     drop(sums); // ours: the loop below ends when the last goroutine has dropped its own
 
-    let (mut lines, mut status) = (Vec::new(), ExitCode::SUCCESS);
+    let (mut lines, mut status) = (BTreeMap::new(), ExitCode::SUCCESS);
     for (path, sum) in digested {
         match sum {
-            Ok(sum) => lines.push((escape(&path), sum)),
+            Ok(sum) => drop(lines.insert(escape(&path), sum)),
             Err(e) => {
-                progress.suspend(|| tell(&format!("md5sum: {}: {e}", path.display())));
+                let _ = progress.suspend(|| writeln!(io::stderr(), "md5sum: {}: {e}", path.display()));
                 status = ExitCode::FAILURE;
             }
         }
     }
     progress.finish_and_clear();
-    lines.sort();
-    match print(&lines) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            tell(&format!("md5sum: write error: {e}"));
-            ExitCode::FAILURE
-        }
-        _ => status, // a reader that has seen enough (`| head`) is no failure
+    // A reader that has seen enough (`| head`) is no failure.
+    if let Err(e) = print(&lines)
+        && e.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = writeln!(io::stderr(), "md5sum: write error: {e}");
+        status = ExitCode::FAILURE;
     }
+    status
 }
 
 /// First stage: sends the path of every regular file at or below `root`.
@@ -101,47 +105,37 @@ fn digest(paths: Receiver<PathBuf>, sums: Sender<Sum>, progress: ProgressBar) {
     }
 }
 
-fn md5(path: &Path, chunk: &mut [u8], progress: &ProgressBar) -> io::Result<String> {
+fn md5(path: &Path, chunk: &mut [u8], progress: &ProgressBar) -> io::Result<u128> {
     let mut file = File::open(path)?;
     let mut md5 = Md5::new();
-    loop {
-        match file.read(chunk) {
-            Ok(0) => return Ok(format!("{:x}", md5.finalize())),
-            Ok(n) => {
-                md5.update(&chunk[..n]);
-                progress.inc(n as u64);
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
+    while let n @ 1.. = file.read(chunk)? {
+        md5.update(&chunk[..n]);
+        progress.inc(n as u64);
     }
+    Ok(u128::from_be_bytes(md5.finalize().into()))
 }
 
 /// The name as md5sum prints it: on one line, whatever is in it.
 fn escape(path: &Path) -> Vec<u8> {
-    let bytes = path.as_os_str().as_bytes();
-    let escaped = bytes.iter().map(|b| match b {
-        b'\\' => &br"\\"[..],
-        b'\n' => br"\n",
-        b'\r' => br"\r",
-        b => std::slice::from_ref(b),
-    });
-    escaped.flatten().copied().collect()
+    let mut name = Vec::new();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'\\' => name.extend(br"\\"),
+            b'\n' => name.extend(br"\n"),
+            b'\r' => name.extend(br"\r"),
+            _ => name.push(byte),
+        }
+    }
+    name
 }
 
 /// Prints the lines; that of an escaped name begins with a backslash.
-fn print(lines: &[(Vec<u8>, String)]) -> io::Result<()> {
+fn print(lines: &BTreeMap<Vec<u8>, u128>) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     for (name, sum) in lines {
         let mark = if name.contains(&b'\\') { "\\" } else { "" };
-        write!(out, "{mark}{sum}  ")?;
-        out.write_all(name)?;
-        out.write_all(b"\n")?;
+        write!(out, "{mark}{sum:032x}  ")?;
+        out.write_all(&[name, &b"\n"[..]].concat())?;
     }
     out.flush()
-}
-
-/// A line to standard error; if nobody reads that, nobody can be told.
-fn tell(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

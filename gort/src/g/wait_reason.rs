@@ -13,6 +13,7 @@ pub(crate) enum WaitReason {
     Sleep,
     WaitGroup,
     Scope,
+    BlockOn,
 }
 
 impl WaitReason {
@@ -27,6 +28,7 @@ impl WaitReason {
             WaitReason::Sleep => "sleep",
             WaitReason::WaitGroup => "sync.WaitGroup.Wait",
             WaitReason::Scope => "scope",
+            WaitReason::BlockOn => "block_on",
         }
     }
 }

@@ -186,6 +186,8 @@ pub(crate) fn rt0(options: Options, main: Box<dyn FnOnce() + Send>) -> ! {
     init(mp, &options, true);
     let pp = SCHED.pidleget().expect("procresize made one");
     wake::acquirep(mp, pp);
+    // The main goroutine is this thread's to run: no other M is woken for it.
+    pp.lone_skip.set(1);
     SCHED.booted.store(true, Ordering::Release);
     let lock = options.lock_os_thread;
     step("newproc", || {

@@ -169,6 +169,10 @@ pub(crate) fn schedule(mp: &'static M) -> ! {
             switch_to(mp, mp.g0, gp, After::Nothing);
             continue;
         }
+        if mp.p().is_none() {
+            // The goroutine came back from a blocking call, found no idle P, and has queued itself.
+            wake::stopm(mp);
+        }
         let gp = mp.pending.take().unwrap_or_else(|| find_runnable(mp));
         if locked_elsewhere(mp, gp) {
             wake::start_locked_m(mp, gp);
@@ -250,13 +254,13 @@ fn sleep_without_work(mp: &'static M, pp: &'static P) -> Option<&'static G> {
     // Step 2.
     SCHED.idle.stop_spinning(was_spinning);
     // Step 3.
-    if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued) {
-        if let Some(pp) = SCHED.pidleget() {
-            wake::acquirep(mp, pp);
-            mp.spinning.set(true);
-            SCHED.idle.spin();
-            return None;
-        }
+    if (SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued))
+        && let Some(pp) = SCHED.pidleget()
+    {
+        wake::acquirep(mp, pp);
+        mp.spinning.set(true);
+        SCHED.idle.spin();
+        return None;
     }
     if mp.lone.replace(false) {
         wake::lone_paid(false);

@@ -69,8 +69,8 @@ fn new_pseudo_g() -> &'static G {
 pub(crate) fn wait(after: After, deadline: u64) -> bool {
     let gp = pseudo_g();
     let parked = match after {
-        // SAFETY: as in `switch::complete`; from here on the waker may come.
         After::Unlock(lock) => {
+            // SAFETY: as in `switch::complete`; from here on the waker may come.
             unsafe { (*lock).unlock() };
             true
         }

@@ -302,21 +302,18 @@ fn take_nextp(mp: &'static M) {
 pub(crate) fn wait_for_work(mp: &'static M) {
     loop {
         let next = SCHED.next_timer();
-        let (poll, relieved) = SCHED.locked(|s| {
+        let poll = SCHED.locked(|s| {
             s.idle_ms.push(mp);
             let until = SCHED.poll_until.load(Ordering::Relaxed);
             let poll = next != NEVER && (until == 0 || next < until);
-            // SAFETY: null or an M, and Ms are never freed.
-            let relieved = if poll { unsafe { SCHED.poller.load(Ordering::Relaxed).as_ref() } } else { None };
             if poll {
+                // An M that we relieve sleeps on until its own, later, time and finds then that it is
+                // not the poller any more. It need not be woken.
                 SCHED.poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
                 SCHED.poll_until.store(next, Ordering::Relaxed);
             }
-            (poll, relieved)
+            poll
         });
-        // The M that was relieved sleeps on until its own, later, time; it finds then that it is not
-        // the poller any more. It need not be woken.
-        let _ = relieved;
         if !poll {
             deadlock::check();
             mp.park.sleep();

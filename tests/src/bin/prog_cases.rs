@@ -114,24 +114,18 @@ fn stays_on_first_thread() {
     assert_eq!(thread_id(), u64::from(std::process::id()));
 }
 
-/// Main parks and is woken by goroutines that run elsewhere, until it is on another thread.
+/// Main sleeps among goroutines that compute, until whoever finds its timer due is another thread.
 fn moved() {
-    let stop = Arc::new(AtomicBool::new(false));
-    for _ in 0..8 {
-        let stop = stop.clone();
-        gort::go! {
-            while !stop.load(SeqCst) {
-                gort::yield_now();
+    while thread_id() == u64::from(std::process::id()) {
+        for _ in 0..4 {
+            gort::go! {
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_micros(200) {
+                    std::hint::spin_loop();
+                }
             }
         }
-    }
-    while thread_id() == u64::from(std::process::id()) {
-        let (tx, rx) = bounded(0);
-        gort::go! {
-            gort::yield_now();
-            tx.send(()).unwrap();
-        }
-        rx.recv().unwrap();
+        gort::sleep(Duration::from_micros(50));
     }
     println!("moved");
 }
@@ -634,7 +628,8 @@ fn counts_goroutines() {
     });
     settle(1);
     // From plain threads.
-    std::thread::spawn(|| gort::run(|| assert_eq!(gort::num_goroutine(), 2))).join().unwrap();
+    let thread = std::thread::spawn(|| gort::run(|| assert_eq!(gort::num_goroutine(), 2)));
+    gort::blocking_on_system_stack(|| thread.join().unwrap());
     settle(1);
     println!("counted");
 }
