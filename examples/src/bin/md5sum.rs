@@ -2,7 +2,12 @@
 //! by name. Links are not followed; what cannot be read is told on standard error, and the status is 1.
 //!
 //! ```text
-//! $ cargo run --release -p examples --bin md5sum examples
+//! $ mkdir -p greetings/more
+//! $ echo hello >greetings/en
+//! $ echo salut >greetings/more/fr
+//! $ cargo run --release -p examples --bin md5sum greetings
+//! b1946ac92492d2347c6235b4d2611184  greetings/en
+//! 6aba532a54c9eb9aa30496fa7f22734d  greetings/more/fr
 //! ```
 //!
 //! It is the pipeline of Go's article "Pipelines and cancellation", three stages joined by two channels:

@@ -3,6 +3,16 @@
 //!
 //! ```text
 //! $ cargo run --release -p examples --bin sieve 10
+//! 2
+//! 3
+//! 5
+//! 7
+//! 11
+//! 13
+//! 17
+//! 19
+//! 23
+//! 29
 //! ```
 
 use std::io::{self, Write};

@@ -1,10 +1,12 @@
 //! Go's `sync.WaitGroup`.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::g::wait_reason::WaitReason;
+use crate::sched::newproc::{getcallerpc, newproc};
 use crate::sched::park;
 use crate::wait::Monitor;
 
@@ -89,7 +91,7 @@ impl WaitGroup {
         }
         self.add(1);
         let done = Done(self.clone());
-        crate::__rt::go(move || {
+        newproc(getcallerpc(), Location::caller(), None, move || {
             let _done = done;
             f();
         });
