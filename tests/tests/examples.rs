@@ -213,7 +213,8 @@ fn tree() -> TempDir {
     let root = dir.path().join("tree");
     fs::create_dir_all(root.join("nested/empty")).unwrap();
     write(root.join("empty"), b"");
-    let large: Vec<u8> = (0..(3 << 20) + 12345_u32).map(|i| (i.wrapping_mul(2654435761) >> 24) as u8).collect();
+    let large: Vec<u8> =
+        (0..(3 << 20) + 12345_u32).map(|i| (i.wrapping_mul(2654435761) >> 24) as u8).collect();
     write(root.join("large"), &large);
     write(root.join("one chunk"), &large[..64 << 10]);
     let names: [&[u8]; 12] = [

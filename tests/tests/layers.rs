@@ -31,7 +31,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "sched",
         &[
-            "primitive", "sys", "tls", "gobuf", "rand", "note", "lock", "runq", "global_runq", "stack", "g",
+            "primitive",
+            "sys",
+            "tls",
+            "gobuf",
+            "rand",
+            "note",
+            "lock",
+            "runq",
+            "global_runq",
+            "stack",
+            "g",
             "timer",
         ],
     ),

@@ -72,69 +72,91 @@ fn frames_of_parked(gp: &'static G) -> Vec<usize> {
     walk.frames[..walk.len].to_vec()
 }
 
-/// Whether a frame is the runtime's own business.
-fn is_internal(name: &str) -> bool {
-    const INTERNAL: [&str; 14] = [
-        "gort::sched::",
-        "gort::gobuf::",
-        "gort::spawn::",
-        "gort::wait::",
-        "gort::__rt::",
-        "backtrace::",
-        "context::",
-        "std::panicking::",
-        "std::panic::",
-        "core::ops::function::",
-        "core::panicking::",
-        "std::sys::backtrace::",
-        "__rustc",
-        "rust_",
-    ];
-    let bare = name.trim_start_matches(['<', '&']);
-    INTERNAL.iter().any(|p| bare.starts_with(p))
-        || name.contains("as core::ops::function::FnOnce")
-        || name.ends_with("::__go")
-        || name.contains("::__go::{{closure}}")
-        || name.contains("::__go<")
-        || name.starts_with("<alloc::boxed::Box<dyn ")
-        || name.starts_with("alloc::boxed::Box<dyn ")
-        || matches!(name, "trampoline" | "make_fcontext" | "jump_fcontext" | "ontop_fcontext" | "__rust_try")
+/// One function at an address: several when some are inlined there.
+struct Symbol {
+    name: String,
+    place: Option<(String, u32)>,
 }
 
-/// Symbols of one address, innermost function first: name, file, line.
-fn symbols(pc: usize) -> Vec<(String, Option<(String, u32)>)> {
+/// Where this crate's sources lie, as debug information has it.
+const OWN_SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+
+impl Symbol {
+    /// Whether it is gort's or std's own business. With full debug information the name tells; with
+    /// line tables alone inlined functions have short names, and the file tells.
+    fn is_internal(&self) -> bool {
+        const NAMES: [&str; 12] = [
+            "gort::",
+            "backtrace::",
+            "context::",
+            "std::panicking::",
+            "std::panic::",
+            "core::ops::function::",
+            "core::panicking::",
+            "core::panic::",
+            "alloc::boxed::Box<dyn ",
+            "std::sys::backtrace::",
+            "__rust",
+            "rust_",
+        ];
+        const FILES: [&str; 9] = [
+            "/library/std/src/panic",
+            "/library/std/src/sys/backtrace.rs",
+            "/library/core/src/panic",
+            "/library/core/src/ops/function.rs",
+            "/library/alloc/src/boxed.rs",
+            "/backtrace-",
+            "/context-3",
+            "jump_x86_64",
+            "make_x86_64",
+        ];
+        let name = self.name.trim_start_matches(['<', '&']);
+        NAMES.iter().any(|p| name.starts_with(p))
+            || name.contains("as core::ops::function::FnOnce")
+            || matches!(name, "trampoline" | "make_fcontext" | "jump_fcontext" | "ontop_fcontext")
+            // What `go!` expands to.
+            || name == "__go"
+            || name.starts_with("__go<")
+            || name.ends_with("::__go")
+            || name.contains("::__go::")
+            || name.contains("::__go<")
+            || self.place.as_ref().is_some_and(|(file, _)| {
+                file.starts_with(OWN_SOURCES) || FILES.iter().any(|f| file.contains(f))
+            })
+    }
+}
+
+/// The functions at one address, innermost first.
+fn symbols(pc: usize) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     backtrace::resolve(pc as *mut _, |symbol| {
         let name = symbol.name().map_or_else(|| "?".to_string(), |n| format!("{n:#}"));
         let place = symbol.filename().map(|f| (f.display().to_string(), symbol.lineno().unwrap_or(0)));
-        symbols.push((name, place));
+        symbols.push(Symbol { name, place });
     });
     symbols
 }
 
 fn write_frames(text: &mut String, frames: &[usize]) {
     let all = traceback_level() == TracebackLevel::System;
-    for &pc in frames {
-        for (name, place) in symbols(pc) {
-            if !all && is_internal(&name) {
-                continue;
-            }
-            let _ = writeln!(text, "{name}(...)");
-            if let Some((file, line)) = place {
-                let _ = writeln!(text, "\t{file}:{line}");
-            }
+    for symbol in frames.iter().flat_map(|&pc| symbols(pc)) {
+        if !all && symbol.is_internal() {
+            continue;
+        }
+        let _ = writeln!(text, "{}()", symbol.name);
+        if let Some((file, line)) = symbol.place {
+            let _ = writeln!(text, "\t{file}:{line}");
         }
     }
 }
 
-/// The function that an address recorded by `getcallerpc` lies in.
+/// The function that an address recorded by `getcallerpc` lies in: what `go!` and `spawn` are inlined
+/// from lies there too.
 fn function_of(pc: usize) -> String {
     symbols(pc)
         .into_iter()
-        .map(|(name, _)| name)
-        // What `go!` and `spawn` are inlined from lies in the same function.
-        .find(|name| !is_internal(name) && !name.starts_with("gort::"))
-        .unwrap_or_else(|| format!("{pc:#x}"))
+        .find(|symbol| !symbol.is_internal())
+        .map_or_else(|| format!("{pc:#x}"), |symbol| symbol.name)
 }
 
 /// One goroutine in Go's layout.
