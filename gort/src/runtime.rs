@@ -2,7 +2,7 @@
 
 pub use crate::goroutine::{goexit, yield_now as gosched};
 pub use crate::sched::rt0::InitStep;
-use crate::sched::{self, SCHED, park, procresize, rt0, traceback};
+use crate::sched::{self, SCHED, labels, park, procresize, rt0, traceback};
 pub use crate::spawn::num_goroutine;
 
 /// Sets how many goroutines may run at the same time and gives the former setting; 0 only asks. At most
@@ -153,6 +153,31 @@ pub fn stack(all: bool) -> String {
 #[doc(alias = "Callers")]
 pub fn callers() -> Vec<usize> {
     traceback::here()
+}
+
+/// Runs `f` with labels, which tracebacks show and which goroutines made meanwhile inherit: Go's
+/// `pprof.Do`. A label that is set already is replaced for that time.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// gort::runtime::with_labels(&[("request", "42")], || {
+///     let text = gort::spawn(|| gort::runtime::stack(false)).join().unwrap();
+///     assert!(text.contains("{request: 42}"), "{text}");
+/// });
+/// # });
+/// ```
+#[doc(alias = "Do")]
+#[doc(alias = "SetGoroutineLabels")]
+pub fn with_labels<R>(labels: &[(&str, &str)], f: impl FnOnce() -> R) -> R {
+    struct Restore(labels::Before);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            labels::restore(std::mem::take(&mut self.0));
+        }
+    }
+    let _restore = Restore(labels::set(labels));
+    f()
 }
 
 /// gort's version.

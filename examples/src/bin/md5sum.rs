@@ -19,10 +19,10 @@
 //!                     └─▶ digest ──┘  GOMAXPROCS of them
 //! ```
 //!
-//! The channels are bounded, so the walker is never far ahead of the digesters: memory and open files stay
-//! small however large the tree is. The end travels down the pipeline by itself: the walker returns and
-//! drops the only sender of `paths`, the digesters' loops end, they drop the last senders of `sums`, and
-//! the loop in `main` ends.
+//! The channels are bounded, so the walker is never far ahead of the digesters, and as many files are open
+//! as there are digesters; what grows with the tree is only the list that `main` sorts. The end travels
+//! down the pipeline by itself: the walker returns and drops the only sender of `paths`, the digesters'
+//! loops end, they drop the last senders of `sums`, and the loop in `main` ends.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -2,10 +2,24 @@
 //! first use and dropped when the goroutine ends.
 
 use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
 
 use super::G;
+
+/// Labels, sorted by key.
+pub(crate) type Labels = Arc<BTreeMap<String, String>>;
+
+/// A goroutine at the moment when it made another. Go: `ancestorInfo`.
+#[derive(Clone)]
+pub(crate) struct Ancestor {
+    pub(crate) goid: u64,
+    pub(crate) frames: Vec<usize>,
+    pub(crate) gopc: usize,
+    pub(crate) location: Option<&'static Location<'static>>,
+}
 
 /// See the module.
 #[derive(Default)]
@@ -13,6 +27,10 @@ pub(crate) struct Extras {
     pub(crate) name: Option<Arc<str>>,
     /// `goroutine_local!` values by the address of their key.
     pub(crate) locals: Vec<(usize, Box<dyn Any>)>,
+    /// Shown in dumps, inherited by the goroutines it makes.
+    pub(crate) labels: Option<Labels>,
+    /// Who made it, who made that one, and so on: with `tracebackancestors`.
+    pub(crate) ancestors: Vec<Ancestor>,
     /// Return addresses at the last panic, taken by the hook: at the boundary the frames are gone.
     pub(crate) panic_frames: Vec<usize>,
 }

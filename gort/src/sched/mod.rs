@@ -6,6 +6,7 @@ pub(crate) mod current;
 pub(crate) mod deadlock;
 pub(crate) mod debugvars;
 pub(crate) mod idle;
+pub(crate) mod labels;
 pub(crate) mod m;
 pub(crate) mod newproc;
 pub(crate) mod p;
@@ -88,6 +89,8 @@ pub(crate) struct Sched {
     pub(crate) main_exited: AtomicBool,
     /// Lone wakes that found nothing, lately: a shift. See `wake::lone`.
     pub(crate) lone_shift: AtomicU32,
+    /// `GODEBUG=tracebackancestors`.
+    pub(crate) ancestors: AtomicU32,
     pub(crate) seed: AtomicUsize,
     /// When boot began.
     pub(crate) start_time: AtomicU64,
@@ -123,6 +126,7 @@ pub(crate) static SCHED: Sched = Sched {
     sysmon: crate::note::Note::new(),
     main_exited: AtomicBool::new(false),
     lone_shift: AtomicU32::new(0),
+    ancestors: AtomicU32::new(0),
     seed: AtomicUsize::new(0),
     start_time: AtomicU64::new(0),
 };

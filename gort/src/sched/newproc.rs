@@ -14,6 +14,7 @@ use super::current;
 use super::m::M;
 use super::p::P;
 use super::{SCHED, panic, park, wake};
+use crate::g::extras::Ancestor;
 use crate::g::status::Status;
 use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join, slab};
 use crate::sys::throw;
@@ -120,7 +121,48 @@ pub(crate) fn new_g(pc: usize, location: &'static Location<'static>, join: u32) 
     gp.location.set(Some(location));
     gp.parent.store(mp.map_or(0, |mp| mp.curg.get().id()), Ordering::Relaxed);
     gp.join.store(join, Ordering::Relaxed);
+    if let Some(mp) = mp {
+        inherit(mp.curg.get(), gp);
+    }
     gp
+}
+
+/// What a goroutine has of its maker: labels, and with `tracebackancestors` the ancestors.
+#[inline]
+fn inherit(parent: &'static G, gp: &'static G) {
+    if !parent.extras().is_null() {
+        // SAFETY: the parent is the caller, the child is not published yet.
+        let labels = unsafe { extras::get(parent) }.and_then(|e| e.labels.clone());
+        if labels.is_some() {
+            // SAFETY: as above.
+            unsafe { extras::of(gp) }.labels = labels;
+        }
+    }
+    if SCHED.ancestors.load(Ordering::Relaxed) > 0 {
+        save_ancestors(parent, gp);
+    }
+}
+
+/// Go: `saveAncestors`.
+#[cold]
+#[inline(never)]
+fn save_ancestors(parent: &'static G, gp: &'static G) {
+    if parent.kind.get() == Kind::G0 {
+        return;
+    }
+    let mut ancestors = vec![Ancestor {
+        goid: parent.id(),
+        frames: super::traceback::here(),
+        gopc: parent.gopc.load(Ordering::Relaxed),
+        location: parent.location.get(),
+    }];
+    // SAFETY: as in `inherit`.
+    if let Some(extras) = unsafe { extras::get(parent) } {
+        ancestors.extend(extras.ancestors.iter().cloned());
+    }
+    ancestors.truncate(SCHED.ancestors.load(Ordering::Relaxed) as usize);
+    // SAFETY: as in `inherit`.
+    unsafe { extras::of(gp) }.ancestors = ancestors;
 }
 
 /// Applies what the maker has asked for.

@@ -66,7 +66,7 @@ pub(crate) fn die(gp: &'static G, status: i32) -> ! {
         // SAFETY: the goroutine runs this itself.
         let frames = unsafe { extras::get(gp) }.map(|e| std::mem::take(&mut e.panic_frames));
         let mut text = String::from("\n");
-        text.push_str(&traceback::goroutine(gp, "running", &frames.unwrap_or_default()));
+        text.push_str(&traceback::own(gp, &frames.unwrap_or_default()));
         if traceback_level() >= TracebackLevel::All {
             for other in traceback::all_but(gp) {
                 text.push('\n');

@@ -152,7 +152,10 @@ fn init(mp: &'static M, options: &Options, own_thread: bool) {
     step("mcommoninit", || schedinit::mcommoninit(mp));
     step("initSigmask", schedinit::init_sigmask);
     step("goenvs", || format!("{} variables", std::env::vars_os().count()));
-    step("parsedebugvars", || format!("{:?}", debugvars::get()));
+    step("parsedebugvars", || {
+        SCHED.ancestors.store(debugvars::get().tracebackancestors, Ordering::Relaxed);
+        format!("{:?}", debugvars::get())
+    });
     step("procresize", || schedinit::procs(options));
     step("none", || NO_COUNTERPART.into());
 }

@@ -8,15 +8,18 @@
 //! Go: traceback.go `traceback`, `printcreatedby`, `tracebackothers`.
 
 use std::fmt::Write as _;
+use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use context::{Context, Transfer};
 
 use super::current;
 use super::debugvars::{TracebackLevel, traceback_level};
+use crate::g::extras::{self, Ancestor, Labels};
 use crate::g::status::Status;
 use crate::g::wait_reason::WaitReason;
-use crate::g::{G, Kind, extras, slab};
+use crate::g::{G, Kind, slab};
 
 /// Frames that a walk keeps.
 const MAX_FRAMES: usize = 100;
@@ -159,33 +162,85 @@ fn function_of(pc: usize) -> String {
         .map_or_else(|| format!("{pc:#x}"), |symbol| symbol.name)
 }
 
-/// One goroutine in Go's layout.
-pub(crate) fn goroutine(gp: &'static G, state: &str, frames: &[usize]) -> String {
-    let mut text = format!("goroutine {} [{state}]:\n", gp.id());
-    write_frames(&mut text, frames);
-    let pc = gp.gopc.load(Ordering::Relaxed);
-    let parent = gp.parent.load(Ordering::Relaxed);
-    if let Some(location) = gp.location.get().filter(|_| gp.id() != 1) {
-        let _ = write!(text, "created by {}", function_of(pc));
-        if parent != 0 {
-            let _ = write!(text, " in goroutine {parent}");
+/// What of its extras a traceback shows.
+#[derive(Default)]
+struct Shown {
+    name: Option<Arc<str>>,
+    labels: Option<Labels>,
+    ancestors: Vec<Ancestor>,
+}
+
+impl Shown {
+    /// # Safety
+    /// The goroutine is the caller, or held by its scan bit.
+    unsafe fn of(gp: &'static G) -> Self {
+        // SAFETY: the caller's word.
+        match unsafe { extras::get(gp) } {
+            Some(e) => {
+                Self { name: e.name.clone(), labels: e.labels.clone(), ancestors: e.ancestors.clone() }
+            }
+            None => Self::default(),
         }
-        let _ = writeln!(text, "\n\t{}:{}", location.file(), location.line());
+    }
+}
+
+/// The line that says who made a goroutine. Go: `printcreatedby1`.
+fn write_created_by(text: &mut String, pc: usize, location: Option<&Location<'_>>, parent: u64) {
+    let Some(location) = location else { return };
+    let _ = write!(text, "created by {}", function_of(pc));
+    if parent != 0 {
+        let _ = write!(text, " in goroutine {parent}");
+    }
+    let _ = writeln!(text, "\n\t{}:{}", location.file(), location.line());
+}
+
+/// Half a label, quoted if need be. Go: `tracebackStringNeedsQuoting`.
+fn label(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_');
+    if text.chars().all(plain) { text.to_string() } else { format!("{text:?}") }
+}
+
+/// One goroutine in Go's layout.
+fn goroutine(gp: &'static G, state: &str, shown: &Shown, frames: &[usize]) -> String {
+    let mut text = format!("goroutine {} [{state}", gp.id());
+    if let Some(name) = &shown.name {
+        let _ = write!(text, ", {name:?}");
+    }
+    text.push(']');
+    if let Some(labels) = &shown.labels {
+        let list: Vec<_> = labels.iter().map(|(k, v)| format!("{}: {}", label(k), label(v))).collect();
+        let _ = write!(text, " {{{}}}", list.join(", "));
+    }
+    text.push_str(":\n");
+    write_frames(&mut text, frames);
+    if gp.id() != 1 {
+        let pc = gp.gopc.load(Ordering::Relaxed);
+        write_created_by(&mut text, pc, gp.location.get(), gp.parent.load(Ordering::Relaxed));
+    }
+    for ancestor in &shown.ancestors {
+        let _ = writeln!(text, "[originating from goroutine {}]:", ancestor.goid);
+        write_frames(&mut text, &ancestor.frames);
+        if ancestor.goid != 1 {
+            write_created_by(&mut text, ancestor.gopc, ancestor.location, 0);
+        }
     }
     text
 }
 
+/// The calling goroutine, whose frames are given.
+pub(crate) fn own(gp: &'static G, frames: &[usize]) -> String {
+    // SAFETY: the goroutine runs this itself.
+    goroutine(gp, "running", &unsafe { Shown::of(gp) }, frames)
+}
+
 /// What stands between the brackets.
-fn state(status: Status, reason: WaitReason, name: Option<&str>, locked: bool) -> String {
+fn state(status: Status, reason: WaitReason, locked: bool) -> String {
     let mut state = match (status, reason) {
         (Status::Waiting, reason) if reason != WaitReason::None => reason.text().to_string(),
         _ => status.name().to_string(),
     };
     if locked {
         state.push_str(", locked to thread");
-    }
-    if let Some(name) = name {
-        let _ = write!(state, ", {name:?}");
     }
     state
 }
@@ -199,17 +254,19 @@ fn other(gp: &'static G) -> Option<String> {
             return None;
         }
         if matches!(status, Status::Running | Status::Syscall) {
-            let text = goroutine(gp, &state(status, WaitReason::None, None, false), &[]);
-            return Some(text + "\tgoroutine running on other thread; stack unavailable\n");
+            let state = state(status, WaitReason::None, false);
+            let text = goroutine(gp, &state, &Shown::default(), &[]);
+            // Go puts the line where the frames would be.
+            let line = "\tgoroutine running on other thread; stack unavailable\n";
+            return Some(text.replacen(":\n", &format!(":\n{line}"), 1));
         }
         if let Some(status) = gp.status.scan() {
             let frames = frames_of_parked(gp);
             // SAFETY: held by the scan bit: it does not run, and so does not touch its extras.
-            let name = unsafe { extras::get(gp) }.and_then(|e| e.name.clone());
-            let locked = gp.lockedm.load(Ordering::Relaxed) != 0;
-            let state = state(status, gp.wait_reason(), name.as_deref(), locked);
+            let shown = unsafe { Shown::of(gp) };
+            let state = state(status, gp.wait_reason(), gp.lockedm.load(Ordering::Relaxed) != 0);
             gp.status.unscan();
-            return Some(goroutine(gp, &state, &frames));
+            return Some(goroutine(gp, &state, &shown, &frames));
         }
         std::hint::spin_loop();
     }
@@ -240,7 +297,7 @@ pub(crate) fn stack(everyone: bool) -> String {
     let Some(gp) = current::goroutine() else {
         return if everyone { all().join("\n") } else { String::new() };
     };
-    let mut text = goroutine(gp, "running", &here());
+    let mut text = own(gp, &here());
     if everyone {
         for other in all_but(gp) {
             text.push('\n');
