@@ -173,7 +173,7 @@ fn boot_walks_the_seed() {
         "goenvs",
         "parsedebugvars",
         "procresize",
-        "none",
+        "nocounterpart",
         "newproc",
         "mstart",
         "sysmon",

@@ -354,7 +354,7 @@ fn inittrace() {
         "goenvs",
         "parsedebugvars",
         "procresize",
-        "none",
+        "nocounterpart",
         "newproc",
         "mstart",
         "sysmon",

@@ -63,7 +63,7 @@ fn purpose(step: &str) -> &'static str {
         "goenvs" => "The environment.",
         "parsedebugvars" => "The knobs in GODEBUG.",
         "procresize" => "The Ps: as many goroutines run at the same time.",
-        "none" => "Steps that Go needs and Rust does not.",
+        "nocounterpart" => "Steps that Go needs and Rust does not.",
         "newproc" => "The first goroutine is made, and waits to be run.",
         "mstart" => "m0 enters the scheduler, which finds that goroutine.",
         "sysmon" => "The watchman: a thread beside the scheduler, for what is late.",

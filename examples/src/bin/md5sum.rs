@@ -26,7 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,7 @@ use gort::channel::{Receiver, Sender, bounded};
 use gort::go;
 use indicatif::{ProgressBar, ProgressStyle};
 use md5::{Digest, Md5};
+use walkdir::WalkDir;
 
 type Sum = (PathBuf, io::Result<u128>);
 
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
 
     let (paths, found) = bounded(64);
     let (sums, digested) = bounded(64);
-    go!(walk(dir.into(), paths, sums.clone()));
+    go!(walk(dir.clone(), paths, sums.clone()));
     for _ in 0..gort::gomaxprocs(0) {
         go!(digest(found.clone(), sums.clone(), progress.clone()));
     }
@@ -80,40 +81,30 @@ fn main() -> ExitCode {
 }
 
 /// First stage: sends the path of every regular file at or below `root`.
-fn walk(root: PathBuf, paths: Sender<PathBuf>, sums: Sender<Sum>) {
-    let mut pending = vec![root];
-    while let Some(path) = pending.pop() {
-        if let Err(e) = visit(&path, &mut pending, &paths) {
-            sums.send((path, Err(e))).expect("main receives to the end");
+fn walk(root: OsString, paths: Sender<PathBuf>, sums: Sender<Sum>) {
+    for entry in WalkDir::new(root).follow_root_links(false) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() => paths.send(entry.into_path()).unwrap(),
+            Ok(_) => {}
+            Err(e) => {
+                let path = e.path().map(Path::to_owned).unwrap_or_default();
+                sums.send((path, Err(e.into_io_error().expect("no links, no loops")))).unwrap();
+            }
         }
     }
-}
-
-fn visit(path: &Path, pending: &mut Vec<PathBuf>, paths: &Sender<PathBuf>) -> io::Result<()> {
-    let kind = fs::symlink_metadata(path)?.file_type();
-    if kind.is_file() {
-        paths.send(path.to_owned()).expect("digesters receive to the end");
-    } else if kind.is_dir() {
-        for entry in fs::read_dir(path)? {
-            pending.push(entry?.path());
-        }
-    }
-    Ok(())
 }
 
 /// Second stage: digests files until there are no more.
 fn digest(paths: Receiver<PathBuf>, sums: Sender<Sum>, progress: ProgressBar) {
-    let mut chunk = vec![0; 64 << 10];
     for path in paths {
-        let sum = md5(&path, &mut chunk, &progress);
-        sums.send((path, sum)).expect("main receives to the end");
+        let sum = md5(&path, &progress);
+        sums.send((path, sum)).unwrap();
     }
 }
 
-fn md5(path: &Path, chunk: &mut [u8], progress: &ProgressBar) -> io::Result<u128> {
-    let mut file = File::open(path)?;
-    let mut md5 = Md5::new();
-    while let n @ 1.. = file.read(chunk)? {
+fn md5(path: &Path, progress: &ProgressBar) -> io::Result<u128> {
+    let (mut file, mut md5, mut chunk) = (File::open(path)?, Md5::new(), vec![0; 64 << 10]);
+    while let n @ 1.. = file.read(&mut chunk)? {
         md5.update(&chunk[..n]);
         progress.inc(n as u64);
     }
@@ -122,16 +113,13 @@ fn md5(path: &Path, chunk: &mut [u8], progress: &ProgressBar) -> io::Result<u128
 
 /// The name as md5sum prints it: on one line, whatever is in it.
 fn escape(path: &Path) -> Vec<u8> {
-    let mut name = Vec::new();
-    for &byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'\\' => name.extend(br"\\"),
-            b'\n' => name.extend(br"\n"),
-            b'\r' => name.extend(br"\r"),
-            _ => name.push(byte),
-        }
-    }
-    name
+    let escaped = |&byte: &u8| match byte {
+        b'\\' => br"\\".to_vec(),
+        b'\n' => br"\n".to_vec(),
+        b'\r' => br"\r".to_vec(),
+        _ => vec![byte],
+    };
+    path.as_os_str().as_bytes().iter().flat_map(escaped).collect()
 }
 
 /// Prints the lines; that of an escaped name begins with a backslash.

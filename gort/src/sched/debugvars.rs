@@ -3,6 +3,7 @@
 //!
 //! Go: runtime1.go `parsedebugvars`.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 /// The knobs.
@@ -18,6 +19,19 @@ pub(crate) struct DebugVars {
     pub(crate) inittrace: bool,
     /// Guard pages by `mprotect` even where the kernel has better.
     pub(crate) noguardinstall: bool,
+}
+
+impl fmt::Display for DebugVars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "schedtrace={} scheddetail={} tracebackancestors={} inittrace={}",
+            self.schedtrace,
+            u8::from(self.scheddetail),
+            self.tracebackancestors,
+            u8::from(self.inittrace)
+        )
+    }
 }
 
 impl DebugVars {

@@ -154,10 +154,10 @@ fn init(mp: &'static M, options: &Options, own_thread: bool) {
     step("goenvs", || format!("{} variables", std::env::vars_os().count()));
     step("parsedebugvars", || {
         SCHED.ancestors.store(debugvars::get().tracebackancestors, Ordering::Relaxed);
-        format!("{:?}", debugvars::get())
+        debugvars::get().to_string()
     });
     step("procresize", || schedinit::procs(options));
-    step("none", || NO_COUNTERPART.into());
+    step("nocounterpart", || NO_COUNTERPART.into());
 }
 
 /// Takes the right to boot, which there is once in a process.

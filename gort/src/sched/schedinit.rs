@@ -97,8 +97,8 @@ fn gsignal_size() -> usize {
 
 /// The signal mask that every M gets. Go: `msigsave`, `initSigmask`.
 pub(crate) fn init_sigmask() -> String {
-    INIT_SIGMASK.get_or_init(SigMask::current);
-    "initSigmask is that of the starting thread".into()
+    let blocked = INIT_SIGMASK.get_or_init(SigMask::current).blocked();
+    format!("{blocked} signals blocked in every M")
 }
 
 /// The frames of a crash are found by the unwinder; its tables are looked up once here, so that a crash

@@ -31,6 +31,12 @@ impl SigMask {
         }
     }
 
+    /// How many signals it blocks.
+    pub(crate) fn blocked(&self) -> usize {
+        // SAFETY: the set is initialised; the numbers are those of signals.
+        (1..=64).filter(|&n| unsafe { libc::sigismember(&self.0, n) } == 1).count()
+    }
+
     /// Makes this the calling thread's mask.
     pub(crate) fn restore(&self) {
         // SAFETY: the set is initialised; no old set is asked for.
