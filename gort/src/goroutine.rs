@@ -176,6 +176,11 @@ pub fn sleep(duration: Duration) {
     }
 }
 
+/// Sleeps until the time `deadline` of the runtime's clock.
+pub(crate) fn sleep_until_ns(deadline: u64) {
+    sched_park::sleep_until(deadline);
+}
+
 /// Blocks until `deadline`; only gives way if that is past.
 ///
 /// ```

@@ -1,35 +1,76 @@
 //! Queues of waiters: goroutines and plain threads alike.
 //!
-//! A waiter is a node on the stack of the one who waits. It is linked and unlinked only under the lock
-//! of the object that it waits at, and it parks with `After::Unlock` of that lock, so that it is
-//! never taken off the queue before its registers are saved. Who takes a node off the queue is the only
-//! one to ready its goroutine, and does not touch the node after that.
+//! A waiter is a node on the stack of the one who waits, linked and unlinked only under the lock of the
+//! object that it waits at. There are two kinds:
+//! - One who waits for this alone parks with `After::Unlock` of that lock, so that it is never taken off
+//!   before its registers are saved. Who takes it off readies it, and does not touch it after that.
+//! - One who waits for several things (a time-out, the arms of a select) has begun a wait on its
+//!   commit word. Who takes it off must win that wait; what else it has to tell it writes under the same
+//!   lock, and the waiter, once awake, takes the lock before it looks. So the node may be used until
+//!   the lock is released, also when the waiter is on its way already.
 //!
 //! Go: runtime2.go `sudog`, chan.go `waitq`.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::ptr;
 
 use crate::g::G;
+use crate::g::commit::{Notify, Seq};
 use crate::g::wait_reason::WaitReason;
 use crate::lock::Lock;
 use crate::sched::{current, park};
+use crate::sys::clock::NEVER;
 
 /// One who waits. Go: `sudog`.
 pub(crate) struct Waiter {
     gp: &'static G,
-    /// Where the message is, or is to go.
-    pub(crate) element: *mut (),
+    /// The wait of its commit word, for one who waits for several things at once: a time-out, the arms
+    /// of a select. To take such a waiter off is to win that wait; one that is lost is skipped.
+    seq: Option<Seq>,
+    /// Where the message is, or is to go. Null when there is no such place: the arm of a select.
+    pub(crate) element: Cell<*mut ()>,
     /// Whether the operation was done for the waiter; false when it was woken by a close. Written by
-    /// the waker before it readies.
+    /// the waker, under the queue's lock.
     pub(crate) done: Cell<bool>,
+    /// Whether a waker has taken it off. Under the queue's lock.
+    pub(crate) taken: Cell<bool>,
+    /// It was taken off for something that is yet to be done. Under the queue's lock.
+    pub(crate) kept: Cell<bool>,
+    /// It has found itself kept, and parks again. Under the queue's lock.
+    pub(crate) late: Cell<bool>,
     next: Cell<*const Waiter>,
+    prev: Cell<*const Waiter>,
+    queued: Cell<bool>,
 }
 
 impl Waiter {
-    /// For the calling goroutine or thread.
+    /// For the calling goroutine or thread, which waits for this alone.
     pub(crate) fn new(element: *mut ()) -> Self {
-        Self { gp: current::g(), element, done: Cell::new(false), next: Cell::new(ptr::null()) }
+        Self::with_seq(current::g(), None, element)
+    }
+
+    /// For one of the things that `gp` waits for in its wait `seq`.
+    pub(crate) fn committed(gp: &'static G, seq: Seq, element: *mut ()) -> Self {
+        Self::with_seq(gp, Some(seq), element)
+    }
+
+    fn with_seq(gp: &'static G, seq: Option<Seq>, element: *mut ()) -> Self {
+        Self {
+            gp,
+            seq,
+            element: Cell::new(element),
+            done: Cell::new(false),
+            taken: Cell::new(false),
+            kept: Cell::new(false),
+            late: Cell::new(false),
+            next: Cell::new(ptr::null()),
+            prev: Cell::new(ptr::null()),
+            queued: Cell::new(false),
+        }
+    }
+
+    pub(crate) fn gp(&self) -> &'static G {
+        self.gp
     }
 }
 
@@ -48,25 +89,67 @@ impl WaitQueue {
         self.first.get().is_null()
     }
 
-    fn push(&self, waiter: &Waiter) {
+    /// Appends a waiter, which stays where it is until it is taken off or has removed itself.
+    pub(crate) fn push(&self, waiter: &Waiter) {
+        let last = self.last.get();
         waiter.next.set(ptr::null());
-        if self.is_empty() {
-            self.first.set(waiter);
-        } else {
-            // SAFETY: a queued node lives until it is taken off under this lock.
-            unsafe { (*self.last.get()).next.set(waiter) };
+        waiter.prev.set(last);
+        waiter.queued.set(true);
+        // SAFETY: a queued node lives until it is taken off under this lock.
+        match unsafe { last.as_ref() } {
+            Some(last) => last.next.set(waiter),
+            None => self.first.set(waiter),
         }
         self.last.set(waiter);
     }
 
-    /// Takes the longest waiter off.
+    /// Takes a waiter off that may be queued here: one whose wait is over.
+    pub(crate) fn remove(&self, waiter: &Waiter) {
+        if !waiter.queued.replace(false) {
+            return;
+        }
+        let (prev, next) = (waiter.prev.get(), waiter.next.get());
+        // SAFETY: neighbours are queued nodes, which live as in `push`.
+        unsafe {
+            match prev.as_ref() {
+                Some(prev) => prev.next.set(next),
+                None => self.first.set(next),
+            }
+            match next.as_ref() {
+                Some(next) => next.prev.set(prev),
+                None => self.last.set(prev),
+            }
+        }
+    }
+
+    /// Takes the longest waiter off whose wait is not lost.
     pub(crate) fn pop(&self) -> Option<Popped> {
-        let first = self.first.get();
-        // SAFETY: a queued node lives until it is taken off under this lock, and then until its
-        // goroutine is readied.
-        let waiter = unsafe { first.as_ref() }?;
-        self.first.set(waiter.next.get());
-        Some(Popped(first))
+        loop {
+            // SAFETY: a queued node lives until it is taken off under this lock, and then until its
+            // goroutine goes on, which it does not before it is readied, or before it gets this lock.
+            let waiter = unsafe { self.first.get().as_ref() }?;
+            self.remove(waiter);
+            let ready = match waiter.seq.map(|seq| waiter.gp.commit.notify(seq)) {
+                None | Some(Notify::Ready) => true,
+                Some(Notify::WillSee) => false,
+                Some(Notify::Stale) => continue,
+            };
+            waiter.taken.set(true);
+            return Some(Popped { waiter, ready });
+        }
+    }
+
+    /// Whether somebody but `gp` waits here. A hint where waits may be lost.
+    pub(crate) fn has_other(&self, gp: &'static G) -> bool {
+        let mut waiter = self.first.get();
+        // SAFETY: as in `push`.
+        while let Some(w) = unsafe { waiter.as_ref() } {
+            if !ptr::eq(w.gp, gp) {
+                return true;
+            }
+            waiter = w.next.get();
+        }
+        false
     }
 
     /// Queues the caller, releases `lock`, and parks until it is taken off and readied. The caller
@@ -76,53 +159,114 @@ impl WaitQueue {
         park::gopark_unlock(lock, reason);
     }
 
-    /// Takes everybody off, as a chain that is readied after the lock is released.
+    /// Takes everybody off, to be readied after the lock is released.
     pub(crate) fn pop_all(&self) -> Chain {
-        self.first.replace(ptr::null()).into()
+        let mut chain = Chain::new();
+        while let Some(popped) = self.pop() {
+            chain.push(popped);
+        }
+        chain
     }
 }
 
-/// A waiter that the caller has taken off a queue and must ready.
+/// A waiter that the caller has taken off a queue and must ready, once the lock is released.
 #[must_use]
-pub(crate) struct Popped(*const Waiter);
+pub(crate) struct Popped {
+    waiter: *const Waiter,
+    /// Whether it sleeps; if not it is on its way to sleep and will see.
+    ready: bool,
+}
 
 impl Popped {
-    /// Where its message is, or is to go.
-    pub(crate) fn element(&self) -> *mut () {
+    fn waiter(&self) -> &Waiter {
         // SAFETY: it lives until it is readied.
-        unsafe { (*self.0).element }
+        unsafe { &*self.waiter }
     }
 
-    /// Its operation was done.
+    /// Where its message is, or is to go.
+    pub(crate) fn element(&self) -> *mut () {
+        self.waiter().element.get()
+    }
+
+    /// Gives the waiter a place that it did not have.
+    pub(crate) fn set_element(&self, element: *mut ()) {
+        self.waiter().element.set(element);
+    }
+
+    /// Says, under the lock still, that the waiter's operation was done for it.
+    pub(crate) fn set_done(&self) {
+        self.waiter().done.set(true);
+    }
+
+    /// Whether it waits for several things.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.waiter().seq.is_some()
+    }
+
+    /// Says, under the lock still, that its operation will be done later, and keeps it for that.
+    pub(crate) fn keep(self) -> Self {
+        self.waiter().kept.set(true);
+        self
+    }
+
+    /// Under the lock again: one that was kept and has parked for the second time is to be readied.
+    pub(crate) fn or_late(self) -> Self {
+        let ready = self.ready || self.waiter().late.get();
+        Self { ready, ..self }
+    }
+
+    /// One that is on no queue and sleeps.
+    ///
+    /// # Safety
+    /// It does, and the caller alone may ready it.
+    pub(crate) unsafe fn sleeping(waiter: *const Waiter) -> Self {
+        Self { waiter, ready: true }
+    }
+
+    /// Readies it. The lock is released: a waiter of several things locks it to see what happened.
     pub(crate) fn ready(self) {
-        // SAFETY: as above; copied out before the node may vanish.
-        let gp = unsafe {
-            (*self.0).done.set(true);
-            (*self.0).gp
-        };
-        park::goready(gp);
+        if self.ready {
+            // Copied out before the node may vanish.
+            let gp = self.waiter().gp;
+            park::goready(gp);
+        }
     }
 }
 
-/// Waiters that the caller has taken off a queue together.
+/// Waiters that the caller has taken off queues together and that sleep, in order.
 #[must_use]
-pub(crate) struct Chain(*const Waiter);
-
-impl From<*const Waiter> for Chain {
-    fn from(first: *const Waiter) -> Self {
-        Self(first)
-    }
+pub(crate) struct Chain {
+    first: *const Waiter,
+    last: *const Waiter,
 }
 
 impl Chain {
-    /// Readies all of them; `done` tells them why.
-    pub(crate) fn ready_all(self, done: bool) {
-        let mut waiter = self.0;
-        // SAFETY: each node lives until its goroutine is readied; its link is read before.
+    pub(crate) const fn new() -> Self {
+        Self { first: ptr::null(), last: ptr::null() }
+    }
+
+    /// Appends one. Under the lock of its queue.
+    pub(crate) fn push(&mut self, popped: Popped) {
+        if !popped.ready {
+            return;
+        }
+        popped.waiter().next.set(ptr::null());
+        // SAFETY: members sleep until they are readied.
+        match unsafe { self.last.as_ref() } {
+            Some(last) => last.next.set(popped.waiter),
+            None => self.first = popped.waiter,
+        }
+        self.last = popped.waiter;
+    }
+
+    /// Readies all of them. The locks of their queues are released.
+    pub(crate) fn ready_all(self) {
+        let mut waiter = self.first;
+        // SAFETY: each node lives until its goroutine is readied; what is needed is read before.
         while let Some(w) = unsafe { waiter.as_ref() } {
+            let gp = w.gp;
             waiter = w.next.get();
-            w.done.set(done);
-            park::goready(w.gp);
+            park::goready(gp);
         }
     }
 }
@@ -162,6 +306,42 @@ impl<S> Monitor<S> {
         }
     }
 
+    /// [`wait_if`](Self::wait_if) until `deadline`. False when the time came before a waker.
+    pub(crate) fn wait_if_until(
+        &self,
+        deadline: u64,
+        reason: WaitReason,
+        f: impl FnOnce(&mut S) -> bool,
+    ) -> bool {
+        if deadline == NEVER {
+            self.wait_if(reason, f);
+            return true;
+        }
+        // Set before anybody can find it: the wait's number is known only then.
+        let waiter: OnceCell<Waiter> = OnceCell::new();
+        let mut waited = false;
+        park::park_commit(deadline, reason, |gp, seq| {
+            let waiter = waiter.get_or_init(|| Waiter::committed(gp, seq, ptr::null_mut()));
+            self.lock.with(|| {
+                // SAFETY: the lock is held.
+                waited = f(unsafe { &mut *self.state.get() });
+                if waited {
+                    self.queue.push(waiter);
+                }
+            });
+            waited
+        });
+        if !waited {
+            return true;
+        }
+        // Whoever took us off did so under the lock: after this it does not touch the node any more.
+        self.lock.with(|| {
+            let waiter = waiter.get().expect("set above");
+            self.queue.remove(waiter);
+            waiter.taken.get()
+        })
+    }
+
     /// Runs `f` under the lock, then wakes one waiter if it says true.
     pub(crate) fn wake_one_if(&self, f: impl FnOnce(&mut S) -> bool) {
         let waiter = self.lock.with(|| {
@@ -177,8 +357,8 @@ impl<S> Monitor<S> {
     pub(crate) fn wake_all_if(&self, f: impl FnOnce(&mut S) -> bool) {
         let waiters = self.lock.with(|| {
             // SAFETY: the lock is held.
-            if f(unsafe { &mut *self.state.get() }) { self.queue.pop_all() } else { Chain(ptr::null()) }
+            if f(unsafe { &mut *self.state.get() }) { self.queue.pop_all() } else { Chain::new() }
         });
-        waiters.ready_all(true);
+        waiters.ready_all();
     }
 }

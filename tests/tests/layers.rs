@@ -46,7 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // L5
-    ("wait", &["lock", "g", "sched"]),
+    ("wait", &["sys", "lock", "g", "sched"]),
     // L6: above L4 only park, ready and who is current are used, but for starting goroutines.
     ("goroutine", &["sys", "g", "sched"]),
     ("spawn", &["stack", "g", "sched", "goroutine"]),

@@ -1,14 +1,15 @@
-//! The channel itself: a lock, a buffer, and two queues of waiters.
+//! The channel itself: a lock, a buffer, and queues of waiters.
 //!
 //! Invariants, all under the lock
-//! - At least one of the queues is empty.
-//! - Receivers wait only while the buffer is empty; senders wait only while it is full (with capacity 0
-//!   it is both). So a message is handed to a waiting receiver directly, and a receiver that takes
-//!   from a full buffer moves the longest-waiting sender's message into it: first in, first out.
-//! - Once closed nobody waits and nothing is added.
+//! - Receivers wait only while the buffer is empty; senders wait only while there is no room (with
+//!   capacity 0 both hold always). A message is handed to a waiting receiver directly, and a receiver
+//!   that makes room moves the longest-waiting sender's message into the buffer: first in, first out.
+//! - Room that is promised to a select that has not sent yet counts as taken (`promised`).
+//! - Once closed nobody waits and nothing is added, except that promises made before are broken by an
+//!   error that gives the message back.
 //!
-//! Forbidden while the lock is held: readying a goroutine, dropping a message, anything of the user's.
-//! A waiter's node and its message lie on its stack; it parks with `After::Unlock` of the lock.
+//! Forbidden while the lock is held: dropping a message, anything of the user's. A waiter's node and its
+//! message lie on its stack; see [`crate::wait`] for who may touch them when.
 //!
 //! Go: chan.go `hchan`, `chansend`, `chanrecv`, `closechan`.
 
@@ -19,15 +20,17 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError};
+use super::token::{self, Scratch};
+use super::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError};
 use crate::g::wait_reason::WaitReason;
 use crate::lock::Lock;
 use crate::sched::park;
-use crate::wait::{Popped, WaitQueue, Waiter};
+use crate::sys::clock::NEVER;
+use crate::wait::{Chain, Popped, WaitQueue, Waiter};
 
 /// See the module.
 pub(crate) struct Chan<T> {
-    lock: Lock,
+    pub(super) lock: Lock,
     inner: UnsafeCell<Inner<T>>,
     /// `None` for no limit.
     cap: Option<usize>,
@@ -35,12 +38,16 @@ pub(crate) struct Chan<T> {
     receivers: AtomicUsize,
 }
 
-struct Inner<T> {
-    buf: VecDeque<T>,
-    recvq: WaitQueue,
-    sendq: WaitQueue,
+pub(super) struct Inner<T> {
+    pub(super) buf: VecDeque<T>,
+    pub(super) recvq: WaitQueue,
+    pub(super) sendq: WaitQueue,
+    /// Those who wait for anything to change; see `Select::ready`.
+    pub(super) watchq: WaitQueue,
+    /// Places in the buffer promised to selects.
+    pub(super) promised: usize,
     /// By `close`, or because one side is gone.
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 // SAFETY: `inner` is touched only with `lock` held; messages move between threads, hence `Send`.
@@ -51,11 +58,22 @@ unsafe impl<T: Send> Send for Chan<T> {}
 impl<T> std::panic::RefUnwindSafe for Chan<T> {}
 impl<T> std::panic::UnwindSafe for Chan<T> {}
 
-/// How an attempt ended that did not wait.
-enum Attempt<T> {
+/// How an attempt to send ended.
+pub(super) enum Sent<T> {
     Done,
     Closed(T),
+    /// There is no room. The lock is still held.
     Full(T),
+}
+
+/// How an attempt to receive ended.
+pub(super) enum Got<T> {
+    Message(T),
+    Closed,
+    /// There is nothing. The lock is still held.
+    Empty,
+    /// A select that waits has been won over to send, and is about to. The lock is still held.
+    Promise(Popped),
 }
 
 impl<T> Chan<T> {
@@ -67,6 +85,8 @@ impl<T> Chan<T> {
                 buf: VecDeque::with_capacity(cap.unwrap_or(0).min(256)),
                 recvq: WaitQueue::new(),
                 sendq: WaitQueue::new(),
+                watchq: WaitQueue::new(),
+                promised: 0,
                 closed: false,
             }),
             cap,
@@ -76,136 +96,256 @@ impl<T> Chan<T> {
         (Sender::new(chan.clone()), Receiver::new(chan))
     }
 
-    /// The state. The caller holds the lock, and drops the reference before it releases it.
+    /// The state.
+    ///
+    /// # Safety
+    /// The caller holds the lock, and has no other reference to the state.
     #[allow(clippy::mut_from_ref)]
-    unsafe fn inner(&self) -> &mut Inner<T> {
+    pub(super) unsafe fn inner(&self) -> &mut Inner<T> {
         // SAFETY: the caller's word.
         unsafe { &mut *self.inner.get() }
     }
 
-    fn locked<R>(&self, f: impl FnOnce(&mut Inner<T>) -> R) -> R {
+    pub(super) fn locked<R>(&self, f: impl FnOnce(&mut Inner<T>) -> R) -> R {
         // SAFETY: the lock is held.
         self.lock.with(|| f(unsafe { self.inner() }))
     }
 
-    /// Sends without waiting. Releases the lock unless the buffer is full.
-    fn attempt_send(&self, message: T) -> Attempt<T> {
+    /// Whether one more message, or promise of one, fits.
+    pub(super) fn has_room(&self, inner: &Inner<T>) -> bool {
+        self.cap.is_none_or(|cap| inner.buf.len() + inner.promised < cap)
+    }
+
+    /// Releases the lock after a change that watchers may wait for.
+    fn unlock_changed(&self, inner: &mut Inner<T>) {
+        if inner.watchq.is_empty() {
+            return self.lock.unlock();
+        }
+        let watchers = inner.watchq.pop_all();
+        self.lock.unlock();
+        watchers.ready_all();
+    }
+
+    /// Sends without waiting.
+    #[inline]
+    pub(super) fn attempt_send(&self, message: T) -> Sent<T> {
         self.lock.lock();
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         if inner.closed {
             self.lock.unlock();
-            return Attempt::Closed(message);
+            return Sent::Closed(message);
         }
         if let Some(receiver) = inner.recvq.pop() {
-            // SAFETY: a receiver's element is a place for a `T` on its stack, which lives until it is
-            // readied.
-            unsafe { receiver.element().cast::<T>().write(message) };
+            // SAFETY: just taken off, under the lock.
+            unsafe { hand_over(&receiver, message) };
             self.lock.unlock();
             receiver.ready();
-            return Attempt::Done;
+            return Sent::Done;
         }
-        if self.cap.is_none_or(|cap| inner.buf.len() < cap) {
+        if self.has_room(inner) {
             inner.buf.push_back(message);
-            self.lock.unlock();
-            return Attempt::Done;
+            self.unlock_changed(inner);
+            return Sent::Done;
         }
-        Attempt::Full(message)
-    }
-
-    pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
-        park::check_preempt();
-        match self.attempt_send(message) {
-            Attempt::Done => Ok(()),
-            Attempt::Closed(message) => Err(SendError(message)),
-            Attempt::Full(message) => {
-                let message = ManuallyDrop::new(message);
-                let waiter = Waiter::new((&raw const message).cast_mut().cast());
-                // SAFETY: `attempt_send` has left the lock held.
-                unsafe { self.inner() }.sendq.wait(&self.lock, &waiter, WaitReason::ChanSend);
-                if waiter.done.get() {
-                    // A receiver has taken it.
-                    Ok(())
-                } else {
-                    Err(SendError(ManuallyDrop::into_inner(message)))
-                }
-            }
-        }
+        Sent::Full(message)
     }
 
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self.attempt_send(message) {
-            Attempt::Done => Ok(()),
-            Attempt::Closed(message) => Err(TrySendError::Disconnected(message)),
-            Attempt::Full(message) => {
+            Sent::Done => Ok(()),
+            Sent::Closed(message) => Err(TrySendError::Disconnected(message)),
+            Sent::Full(message) => {
                 self.lock.unlock();
                 Err(TrySendError::Full(message))
             }
         }
     }
 
-    /// Receives without waiting. Releases the lock unless there is nothing to receive, when it gives
-    /// `None`.
-    fn attempt_recv(&self) -> Option<Result<T, RecvError>> {
+    /// Sends; waits until `deadline` for room, or with capacity 0 for a receiver.
+    pub(crate) fn send(&self, message: T, deadline: u64) -> Result<(), SendTimeoutError<T>> {
+        park::check_preempt();
+        let message = match self.attempt_send(message) {
+            Sent::Done => return Ok(()),
+            Sent::Closed(message) => return Err(SendTimeoutError::Disconnected(message)),
+            Sent::Full(message) => ManuallyDrop::new(message),
+        };
+        let element = (&raw const message).cast_mut().cast();
+        let (taken, done) = if deadline == NEVER {
+            let waiter = Waiter::new(element);
+            // SAFETY: `attempt_send` has left the lock held.
+            let inner = unsafe { self.inner() };
+            if !inner.watchq.is_empty() {
+                self.announce(inner);
+            }
+            inner.sendq.wait(&self.lock, &waiter, WaitReason::ChanSend);
+            (true, waiter.done.get())
+        } else {
+            self.lock.unlock();
+            self.wait_until(deadline, element, Side::Send)
+        };
+        if done {
+            // A receiver has taken it.
+            return Ok(());
+        }
+        let message = ManuallyDrop::into_inner(message);
+        if taken {
+            Err(SendTimeoutError::Disconnected(message))
+        } else if deadline != NEVER && crate::sys::clock::nanotime() < deadline {
+            // Room has come before we could wait for it.
+            self.send(message, deadline)
+        } else {
+            Err(SendTimeoutError::Timeout(message))
+        }
+    }
+
+    /// Tells watchers that somebody is about to wait, which makes the other side ready. The lock is
+    /// held, and stays so: it is released by the switch.
+    fn announce(&self, inner: &mut Inner<T>) {
+        inner.watchq.pop_all().ready_all();
+    }
+
+    /// Receives without waiting.
+    #[inline]
+    pub(super) fn attempt_recv(&self) -> Got<T> {
         self.lock.lock();
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
-        let sender: Option<Popped>;
-        let message = match inner.buf.pop_front() {
-            Some(message) => {
-                sender = inner.sendq.pop();
-                if let Some(sender) = &sender {
-                    // SAFETY: a sender's element is its message, which it does not drop once readied
-                    // as done.
-                    inner.buf.push_back(unsafe { sender.element().cast::<T>().read() });
-                }
-                message
+        if let Some(message) = inner.buf.pop_front() {
+            let sender = inner.refill();
+            self.unlock_changed(inner);
+            if let Some(sender) = sender {
+                sender.ready();
             }
-            None => {
-                sender = inner.sendq.pop();
-                match &sender {
-                    // SAFETY: as above.
-                    Some(sender) => unsafe { sender.element().cast::<T>().read() },
-                    None if inner.closed => {
-                        self.lock.unlock();
-                        return Some(Err(RecvError));
-                    }
-                    None => return None,
-                }
+            return Got::Message(message);
+        }
+        match inner.sendq.pop() {
+            Some(sender) if sender.element().is_null() => Got::Promise(sender),
+            Some(sender) => {
+                // SAFETY: a sender's element is its message, which it does not drop once it is done.
+                let message = unsafe { sender.element().cast::<T>().read() };
+                sender.set_done();
+                self.lock.unlock();
+                sender.ready();
+                Got::Message(message)
             }
-        };
-        self.lock.unlock();
-        if let Some(sender) = sender {
-            sender.ready();
-        }
-        Some(Ok(message))
-    }
-
-    pub(crate) fn recv(&self) -> Result<T, RecvError> {
-        park::check_preempt();
-        if let Some(result) = self.attempt_recv() {
-            return result;
-        }
-        let mut place = MaybeUninit::<T>::uninit();
-        let waiter = Waiter::new(place.as_mut_ptr().cast());
-        // SAFETY: `attempt_recv` has left the lock held.
-        unsafe { self.inner() }.recvq.wait(&self.lock, &waiter, WaitReason::ChanReceive);
-        if waiter.done.get() {
-            // SAFETY: a sender has written it before it readied us.
-            Ok(unsafe { place.assume_init() })
-        } else {
-            Err(RecvError)
+            None if inner.closed => {
+                self.lock.unlock();
+                Got::Closed
+            }
+            None => Got::Empty,
         }
     }
 
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.attempt_recv() {
-            Some(Ok(message)) => Ok(message),
-            Some(Err(RecvError)) => Err(TryRecvError::Disconnected),
-            None => {
+            Got::Message(message) => Ok(message),
+            Got::Closed => Err(TryRecvError::Disconnected),
+            Got::Empty => {
                 self.lock.unlock();
                 Err(TryRecvError::Empty)
             }
+            // It comes in a moment. No call that is documented as not blocking may change the thread.
+            Got::Promise(sender) => Ok(park::keep_thread(|| self.await_promise(sender))),
+        }
+    }
+
+    /// Receives; waits until `deadline` for a message.
+    pub(crate) fn recv(&self, deadline: u64) -> Result<T, RecvTimeoutError> {
+        park::check_preempt();
+        loop {
+            match self.attempt_recv() {
+                Got::Message(message) => return Ok(message),
+                Got::Closed => return Err(RecvTimeoutError::Disconnected),
+                Got::Promise(sender) => return Ok(self.await_promise(sender)),
+                Got::Empty => {}
+            }
+            if deadline == NEVER {
+                let mut place = MaybeUninit::<T>::uninit();
+                let waiter = Waiter::new(place.as_mut_ptr().cast());
+                // SAFETY: `attempt_recv` has left the lock held.
+                let inner = unsafe { self.inner() };
+                if !inner.watchq.is_empty() {
+                    self.announce(inner);
+                }
+                inner.recvq.wait(&self.lock, &waiter, WaitReason::ChanReceive);
+                if !waiter.done.get() {
+                    return Err(RecvTimeoutError::Disconnected);
+                }
+                // SAFETY: a sender has written it before it readied us.
+                return Ok(unsafe { place.assume_init() });
+            }
+            self.lock.unlock();
+            let mut scratch = Scratch::new();
+            match self.wait_until(deadline, scratch.as_mut_ptr(), Side::Recv) {
+                // SAFETY: a sender has put it there.
+                (_, true) => return Ok(unsafe { scratch.take() }),
+                (true, false) => return Err(RecvTimeoutError::Disconnected),
+                (false, false) if crate::sys::clock::nanotime() < deadline => {}
+                (false, false) => return Err(RecvTimeoutError::Timeout),
+            }
+        }
+    }
+
+    /// Waits for the message of a select that was won over. The lock is held.
+    pub(super) fn await_promise(&self, sender: Popped) -> T {
+        let mut place = MaybeUninit::<T>::uninit();
+        let waiter = Waiter::new(place.as_mut_ptr().cast());
+        sender.set_element((&raw const waiter).cast_mut().cast());
+        sender.set_done();
+        // Readied under the lock, against the rule: we park with the same breath. It takes the lock
+        // before it looks, which is after we have parked.
+        sender.ready();
+        park::gopark_unlock(&self.lock, WaitReason::ChanReceive);
+        // SAFETY: `fulfil_rendezvous` has written it before it readied us.
+        unsafe { place.assume_init() }
+    }
+
+    /// Waits in a queue until `deadline`: whether a waker took us off, and whether it did what we wait
+    /// for. Neither if there is nothing to wait for, or the time has come.
+    fn wait_until(&self, deadline: u64, element: *mut (), side: Side) -> (bool, bool) {
+        let waiter = std::cell::OnceCell::new();
+        let reason = match side {
+            Side::Send => WaitReason::ChanSend,
+            Side::Recv => WaitReason::ChanReceive,
+        };
+        park::park_commit(deadline, reason, |gp, seq| {
+            let waiter = waiter.get_or_init(|| Waiter::committed(gp, seq, element));
+            self.enqueue(waiter, side)
+        });
+        // Whoever took us off did so under the lock: after this it does not touch the node any more.
+        let waiter = waiter.get().expect("set above");
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        unsafe { self.inner() }.queue(side).remove(waiter);
+        if waiter.kept.get() && !waiter.done.get() {
+            self.wait_kept(waiter);
+            return (true, true);
+        }
+        self.lock.unlock();
+        (waiter.taken.get(), waiter.done.get())
+    }
+
+    /// Queues a waiter, unless what it waits for is there already.
+    pub(super) fn enqueue(&self, waiter: &Waiter, side: Side) -> bool {
+        let watchers = self.locked(|inner| {
+            let ready = inner.closed
+                || match side {
+                    Side::Send => self.has_room(inner) || inner.recvq.has_other(waiter.gp()),
+                    Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(waiter.gp()),
+                };
+            if ready {
+                return None;
+            }
+            inner.queue(side).push(waiter);
+            Some(inner.watchq.pop_all())
+        });
+        match watchers {
+            Some(watchers) => {
+                watchers.ready_all();
+                true
+            }
+            None => false,
         }
     }
 
@@ -216,11 +356,10 @@ impl<T> Chan<T> {
             if std::mem::replace(&mut inner.closed, true) {
                 return None;
             }
-            Some((inner.recvq.pop_all(), inner.sendq.pop_all()))
+            Some([inner.recvq.pop_all(), inner.sendq.pop_all(), inner.watchq.pop_all()])
         });
-        let Some((receivers, senders)) = waiters else { return false };
-        receivers.ready_all(false);
-        senders.ready_all(false);
+        let Some(waiters) = waiters else { return false };
+        waiters.into_iter().for_each(Chain::ready_all);
         true
     }
 
@@ -233,7 +372,7 @@ impl<T> Chan<T> {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.cap.is_some_and(|cap| self.len() >= cap)
+        self.cap.is_some_and(|cap| self.locked(|inner| inner.buf.len() + inner.promised) >= cap)
     }
 
     pub(crate) fn capacity(&self) -> Option<usize> {
@@ -269,4 +408,49 @@ impl<T> Chan<T> {
     pub(crate) fn address(&self) -> *const () {
         ptr::from_ref(self).cast()
     }
+}
+
+/// Which of the two queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Send,
+    Recv,
+}
+
+impl<T> Inner<T> {
+    pub(super) fn queue(&self, side: Side) -> &WaitQueue {
+        match side {
+            Side::Send => &self.sendq,
+            Side::Recv => &self.recvq,
+        }
+    }
+
+    /// A place has become free: the longest-waiting sender's message, or promise of one, takes it.
+    pub(super) fn refill(&mut self) -> Option<Popped> {
+        let sender = self.sendq.pop()?;
+        if sender.element().is_null() {
+            self.promised += 1;
+        } else {
+            // SAFETY: a sender's element is its message, which it does not drop once it is done.
+            self.buf.push_back(unsafe { sender.element().cast::<T>().read() });
+        }
+        sender.set_done();
+        Some(sender)
+    }
+}
+
+/// Gives a message to a receiver that was taken off its queue.
+///
+/// # Safety
+/// The lock under which it was taken off is still held.
+pub(super) unsafe fn hand_over<T>(receiver: &Popped, message: T) {
+    // SAFETY: one who waits for this alone has a place for a `T`, others have a scratch.
+    unsafe {
+        if receiver.is_committed() {
+            token::put(receiver.element(), message);
+        } else {
+            receiver.element().cast::<T>().write(message);
+        }
+    }
+    receiver.set_done();
 }

@@ -16,16 +16,28 @@
 //! # });
 //! ```
 
+mod commit;
 mod core;
 mod err;
 mod receiver;
+mod select;
 mod sender;
+mod timer;
+mod token;
 
-pub use self::err::{RecvError, SendError, TryRecvError, TrySendError};
+pub use self::err::{
+    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError, SendTimeoutError,
+    TryReadyError, TryRecvError, TrySelectError, TrySendError,
+};
 pub use self::receiver::{IntoIter, Iter, Receiver, TryIter};
+pub use self::select::{Select, SelectedOperation};
 pub use self::sender::Sender;
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use self::core::Chan;
+use self::receiver::Flavor;
 
 /// A channel that holds at most `cap` messages; with 0, each send waits for its receiver.
 ///
@@ -58,4 +70,62 @@ pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
 /// ```
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     Chan::create(None)
+}
+
+/// A channel that delivers one message, the time, after `duration`.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let rx = gort::channel::after(std::time::Duration::from_millis(1));
+/// assert!(rx.recv().is_ok());
+/// # });
+/// ```
+#[doc(alias = "After")]
+pub fn after(duration: Duration) -> Receiver<Instant> {
+    match Instant::now().checked_add(duration) {
+        Some(when) => at(when),
+        None => never(),
+    }
+}
+
+/// A channel that delivers one message, the time, at `when`.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let when = std::time::Instant::now();
+/// assert_eq!(gort::channel::at(when).recv(), Ok(when));
+/// # });
+/// ```
+pub fn at(when: Instant) -> Receiver<Instant> {
+    Receiver::with_flavor(Flavor::At(Arc::new(timer::At::new(when))))
+}
+
+/// A channel that delivers the time each `period`. A receiver that is late gets one message for all that
+/// it has missed.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let rx = gort::channel::tick(std::time::Duration::from_millis(1));
+/// let first = rx.recv().unwrap();
+/// assert!(rx.recv().unwrap() > first);
+/// # });
+/// ```
+#[doc(alias = "Tick")]
+pub fn tick(period: Duration) -> Receiver<Instant> {
+    Receiver::with_flavor(Flavor::Tick(Arc::new(timer::Tick::new(period))))
+}
+
+/// A channel that never delivers anything.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// assert!(gort::channel::never::<i32>().try_recv().is_err());
+/// # });
+/// ```
+pub fn never<T>() -> Receiver<T> {
+    Receiver::with_flavor(Flavor::Never)
 }

@@ -3,19 +3,75 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::core::Chan;
-use super::{RecvError, TryRecvError};
+use super::timer::{At, Tick};
+use super::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::sched::park;
+use crate::sys::clock::{self, NEVER};
 
 /// The receiving end of a channel. Clones receive from the same channel: each message goes to one of
 /// them. When the last is dropped, what is queued is dropped and sends fail.
 pub struct Receiver<T> {
-    chan: Arc<Chan<T>>,
+    pub(super) flavor: Flavor<T>,
+}
+
+/// What a receiver receives from.
+pub(super) enum Flavor<T> {
+    Chan(Arc<Chan<T>>),
+    /// `T` is `Instant` in these two.
+    At(Arc<At>),
+    Tick(Arc<Tick>),
+    Never,
+}
+
+/// A time as the message of a channel of times.
+pub(super) fn time_message<T>(time: Instant) -> T {
+    debug_assert_eq!(size_of::<T>(), size_of::<Instant>());
+    // SAFETY: only `after`, `at` and `tick` make receivers of these flavors, with `T = Instant`.
+    unsafe { std::mem::transmute_copy(&time) }
 }
 
 impl<T> Receiver<T> {
     pub(crate) fn new(chan: Arc<Chan<T>>) -> Self {
-        Self { chan }
+        Self { flavor: Flavor::Chan(chan) }
+    }
+
+    pub(super) fn with_flavor(flavor: Flavor<T>) -> Self {
+        Self { flavor }
+    }
+
+    fn recv_until(&self, deadline: u64) -> Result<T, RecvTimeoutError> {
+        let timed_out = |until: u64| {
+            park::check_preempt();
+            crate::goroutine::sleep_until_ns(until);
+            until == deadline
+        };
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.recv(deadline),
+            Flavor::At(at) => loop {
+                if let Some(time) = at.take() {
+                    return Ok(time_message(time));
+                }
+                if timed_out(at.due().min(deadline)) && !at.is_ready() {
+                    return Err(RecvTimeoutError::Timeout);
+                }
+            },
+            Flavor::Tick(tick) => {
+                if tick.due() > deadline {
+                    timed_out(deadline);
+                    return Err(RecvTimeoutError::Timeout);
+                }
+                let (due, time) = tick.take_next();
+                timed_out(due);
+                Ok(time_message(time))
+            }
+            Flavor::Never => {
+                timed_out(deadline);
+                Err(RecvTimeoutError::Timeout)
+            }
+        }
     }
 
     /// Receives the oldest message; blocks until there is one.
@@ -33,7 +89,31 @@ impl<T> Receiver<T> {
     /// # });
     /// ```
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.chan.recv()
+        self.recv_until(NEVER).map_err(|_| RecvError)
+    }
+
+    /// [`recv`](Self::recv) for at most `timeout`.
+    ///
+    /// # Errors
+    /// The time has come, or the channel is empty and disconnected or closed.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (_tx, rx) = gort::channel::bounded::<i32>(0);
+    /// assert!(rx.recv_timeout(std::time::Duration::from_millis(1)).unwrap_err().is_timeout());
+    /// # });
+    /// ```
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv_until(clock::after(timeout))
+    }
+
+    /// [`recv`](Self::recv) until `deadline` at most.
+    ///
+    /// # Errors
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_until(clock::at(deadline))
     }
 
     /// Receives the oldest message if that needs no waiting.
@@ -41,17 +121,85 @@ impl<T> Receiver<T> {
     /// # Errors
     /// There is none now, or there will never be one.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.chan.try_recv()
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.try_recv(),
+            Flavor::At(at) => at.take().map(time_message).ok_or(TryRecvError::Empty),
+            Flavor::Tick(tick) => tick.take().map(time_message).ok_or(TryRecvError::Empty),
+            Flavor::Never => Err(TryRecvError::Empty),
+        }
     }
 
-    /// Closes the channel; see [`Sender::close`](super::Sender::close).
+    fn chan(&self) -> Option<&Chan<T>> {
+        match &self.flavor {
+            Flavor::Chan(chan) => Some(chan),
+            _ => None,
+        }
+    }
+
+    /// Closes the channel; see [`Sender::close`](super::Sender::close). Channels of times have nothing to
+    /// close.
     pub fn close(&self) {
-        self.chan.close();
+        if let Some(chan) = self.chan() {
+            chan.close();
+        }
     }
 
     /// Whether the channel is closed or one of its sides is gone.
     pub fn is_closed(&self) -> bool {
-        self.chan.is_closed()
+        self.chan().is_some_and(Chan::is_closed)
+    }
+
+    /// Messages in the buffer.
+    pub fn len(&self) -> usize {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.len(),
+            Flavor::At(at) => usize::from(at.is_ready()),
+            Flavor::Tick(tick) => usize::from(tick.is_ready()),
+            Flavor::Never => 0,
+        }
+    }
+
+    /// Whether the buffer is empty; with capacity 0 it always is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the buffer is full; with capacity 0 it always is.
+    pub fn is_full(&self) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.is_full(),
+            Flavor::At(_) | Flavor::Tick(_) => !self.is_empty(),
+            Flavor::Never => true,
+        }
+    }
+
+    /// How many messages the buffer holds, `None` for no limit.
+    pub fn capacity(&self) -> Option<usize> {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.capacity(),
+            Flavor::At(_) | Flavor::Tick(_) => Some(1),
+            Flavor::Never => Some(0),
+        }
+    }
+
+    /// Whether both receive from the same channel.
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        match (&self.flavor, &other.flavor) {
+            (Flavor::Chan(a), Flavor::Chan(b)) => Arc::ptr_eq(a, b),
+            (Flavor::At(a), Flavor::At(b)) => Arc::ptr_eq(a, b),
+            (Flavor::Tick(a), Flavor::Tick(b)) => Arc::ptr_eq(a, b),
+            (Flavor::Never, Flavor::Never) => true,
+            _ => false,
+        }
+    }
+
+    pub(super) fn address(&self) -> *const () {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.address(),
+            Flavor::At(at) => Arc::as_ptr(at).cast(),
+            Flavor::Tick(tick) => Arc::as_ptr(tick).cast(),
+            Flavor::Never => std::ptr::null(),
+        }
     }
 
     /// Messages until the channel is empty and disconnected or closed; blocks for each.
@@ -63,43 +211,28 @@ impl<T> Receiver<T> {
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { receiver: self }
     }
-
-    /// Messages in the buffer.
-    pub fn len(&self) -> usize {
-        self.chan.len()
-    }
-
-    /// Whether the buffer is empty; with capacity 0 it always is.
-    pub fn is_empty(&self) -> bool {
-        self.chan.len() == 0
-    }
-
-    /// Whether the buffer is full; with capacity 0 it always is.
-    pub fn is_full(&self) -> bool {
-        self.chan.is_full()
-    }
-
-    /// How many messages the buffer holds, `None` for no limit.
-    pub fn capacity(&self) -> Option<usize> {
-        self.chan.capacity()
-    }
-
-    /// Whether both receive from the same channel.
-    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
-        self.chan.address() == other.chan.address()
-    }
 }
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
-        self.chan.add_receiver();
-        Self { chan: self.chan.clone() }
+        let flavor = match &self.flavor {
+            Flavor::Chan(chan) => {
+                chan.add_receiver();
+                Flavor::Chan(chan.clone())
+            }
+            Flavor::At(at) => Flavor::At(at.clone()),
+            Flavor::Tick(tick) => Flavor::Tick(tick.clone()),
+            Flavor::Never => Flavor::Never,
+        };
+        Self { flavor }
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.chan.drop_receiver();
+        if let Flavor::Chan(chan) = &self.flavor {
+            chan.drop_receiver();
+        }
     }
 }
 

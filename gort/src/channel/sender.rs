@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::core::Chan;
-use super::{SendError, TrySendError};
+use super::{SendError, SendTimeoutError, TrySendError};
+use crate::sys::clock::{self, NEVER};
 
 /// The sending end of a channel. Clones send on the same channel; when the last is dropped, receivers
 /// drain it and then see that it is disconnected.
 pub struct Sender<T> {
-    chan: Arc<Chan<T>>,
+    pub(super) chan: Arc<Chan<T>>,
 }
 
 impl<T> Sender<T> {
@@ -33,7 +35,33 @@ impl<T> Sender<T> {
     /// # });
     /// ```
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.chan.send(message)
+        self.chan.send(message, NEVER).map_err(|e| SendError(e.into_inner()))
+    }
+
+    /// [`send`](Self::send) for at most `timeout`.
+    ///
+    /// # Errors
+    /// The time has come, or the channel is disconnected or closed: the message comes back.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, _rx) = gort::channel::bounded(0);
+    /// let e = tx.send_timeout(7, std::time::Duration::from_millis(1)).unwrap_err();
+    /// assert!(e.is_timeout());
+    /// assert_eq!(e.into_inner(), 7);
+    /// # });
+    /// ```
+    pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        self.chan.send(message, clock::after(timeout))
+    }
+
+    /// [`send`](Self::send) until `deadline` at most.
+    ///
+    /// # Errors
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.chan.send(message, clock::at(deadline))
     }
 
     /// Sends `message` if that needs no waiting: there is room, or a receiver waits.

@@ -14,6 +14,8 @@ pub(crate) enum WaitReason {
     WaitGroup,
     Scope,
     BlockOn,
+    Select,
+    SelectNoCases,
 }
 
 impl WaitReason {
@@ -29,6 +31,8 @@ impl WaitReason {
             WaitReason::WaitGroup => "sync.WaitGroup.Wait",
             WaitReason::Scope => "scope",
             WaitReason::BlockOn => "block_on",
+            WaitReason::Select => "select",
+            WaitReason::SelectNoCases => "select (no cases)",
         }
     }
 }

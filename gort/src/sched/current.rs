@@ -44,6 +44,14 @@ pub(crate) fn goroutine() -> Option<&'static G> {
     m().map(|mp| mp.curg.get())
 }
 
+/// A random number below `n`, for choices that must be fair.
+pub(crate) fn random_below(n: u32) -> u32 {
+    match m().and_then(M::p) {
+        Some(pp) => pp.rand.below(n),
+        None => thread::random_below(n),
+    }
+}
+
 /// Panics unless a runtime runs.
 #[inline]
 #[track_caller]

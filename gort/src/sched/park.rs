@@ -209,6 +209,21 @@ pub(crate) fn sleep_until(deadline: u64) {
     park_commit(deadline, WaitReason::Sleep, |_, _| true);
 }
 
+/// Runs `f`, which may park, and keeps the goroutine on its thread meanwhile: for calls that are
+/// documented never to move it.
+pub(crate) fn keep_thread<R>(f: impl FnOnce() -> R) -> R {
+    match current::m() {
+        Some(mp) if mp.lockedg.get().is_none() => {
+            let gp = mp.curg.get();
+            lock_to(mp, gp);
+            let r = f();
+            unlock_from(mp, gp);
+            r
+        }
+        _ => f(),
+    }
+}
+
 /// Locks the running goroutine to its M, nested. Go: `LockOSThread`.
 pub(crate) fn lock_os_thread() {
     let Some(mp) = current::m() else { return };

@@ -49,6 +49,13 @@ pub(crate) fn pseudo_g() -> &'static G {
     }
 }
 
+/// A random number below `n` for a plain thread: its descriptor's address and the clock are the seed.
+pub(crate) fn random_below(n: u32) -> u32 {
+    let seed = crate::sys::clock::nanotime() ^ (std::ptr::from_ref(pseudo_g()) as u64);
+    let rand = crate::rand::Rand::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    rand.below(n)
+}
+
 #[cold]
 #[track_caller]
 fn new_pseudo_g() -> &'static G {

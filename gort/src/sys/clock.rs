@@ -21,6 +21,11 @@ pub(crate) fn after(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).ok().and_then(|d| nanotime().checked_add(d)).unwrap_or(NEVER)
 }
 
+/// The time `when`.
+pub(crate) fn at(when: std::time::Instant) -> u64 {
+    after(when.saturating_duration_since(std::time::Instant::now()))
+}
+
 /// `when` as the timespec of an absolute wait.
 pub(crate) fn timespec(when: u64) -> libc::timespec {
     libc::timespec { tv_sec: (when / 1_000_000_000) as libc::time_t, tv_nsec: (when % 1_000_000_000) as _ }

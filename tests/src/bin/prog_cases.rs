@@ -659,6 +659,91 @@ fn main_has_eight_mib() {
     println!("deep");
 }
 
+/// A destructor that runs because of a panic waits, with one P.
+fn waiting_while_panicking() {
+    struct Waits;
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            gort::sleep(Duration::from_millis(1));
+        }
+    }
+    for _ in 0..100 {
+        let ended = gort::spawn(|| {
+            let _waits = Waits;
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(ended.join().is_err());
+    }
+    println!("waited");
+}
+
+/// The destructor of a goroutine-local panics: the goroutine is counted out all the same.
+fn local_panics_when_dropped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            AFTER.set(7);
+            std::panic::resume_unwind(Box::new("bomb"));
+        }
+    }
+    gort::goroutine_local! {
+        static BOMB: Bomb = Bomb;
+        static AFTER: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+    }
+    for _ in 0..10 {
+        assert!(gort::spawn(|| BOMB.with(|_| ())).join().is_err());
+        // In the same descriptor, as likely as not.
+        assert_eq!(gort::spawn(|| AFTER.get()).join().unwrap(), 0, "a stranger's local");
+    }
+    assert_eq!(gort::num_goroutine(), 1);
+    println!("counted");
+}
+
+/// The handle of a scoped goroutine that has ended is dropped, and its result panics when it is.
+fn scoped_result_panics_when_dropped() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    struct Bomb(#[allow(dead_code)] Box<u8>);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, SeqCst);
+            std::panic::resume_unwind(Box::new("bomb"));
+        }
+    }
+    let caught = std::panic::catch_unwind(|| {
+        gort::scope(|s| {
+            let h = s.spawn(|| Bomb(Box::new(1)));
+            while !h.is_finished() {
+                gort::yield_now();
+            }
+            drop(h);
+        })
+    });
+    assert!(caught.is_err());
+    println!("dropped {}", DROPPED.load(SeqCst));
+}
+
+/// A destructor that runs because of goexit panics inside and catches that: it is a panic all the same.
+fn panic_inside_goexit() {
+    struct Panics(Arc<Mutex<u8>>);
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            let caught = std::panic::catch_unwind(|| {
+                let _guard = self.0.lock().unwrap();
+                std::panic::resume_unwind(Box::new(()));
+            });
+            assert!(caught.is_err());
+        }
+    }
+    let mutex = Arc::new(Mutex::new(0));
+    let panics = Panics(mutex.clone());
+    let ended = gort::spawn(move || -> () {
+        let _panics = panics;
+        gort::goexit()
+    });
+    assert!(ended.join().is_err());
+    println!("poisoned {}", mutex.is_poisoned());
+}
+
 /// A value in a goroutine-local uses its own key when it is dropped.
 fn local_used_by_its_destructor() {
     struct Own;
@@ -732,6 +817,10 @@ const CASES: &[Case] = &[
     ("traced", traced),
     ("plenty_of_stack", plenty_of_stack),
     ("main_has_eight_mib", main_has_eight_mib),
+    ("waiting_while_panicking", waiting_while_panicking),
+    ("local_panics_when_dropped", local_panics_when_dropped),
+    ("scoped_result_panics_when_dropped", scoped_result_panics_when_dropped),
+    ("panic_inside_goexit", panic_inside_goexit),
     ("local_used_by_its_destructor", local_used_by_its_destructor),
 ];
 

@@ -1,0 +1,206 @@
+//! A channel's side of a select: committing to an operation first, carrying it out later.
+//!
+//! Receiving is carried out at once: the message goes to the token. Sending cannot be, since the message
+//! is not there yet; what is agreed on is kept in the token:
+//! - room in the buffer is promised;
+//! - a waiting receiver is taken off its queue and kept until the message comes. One who waits for
+//!   this alone sleeps on. One who waits for several things may be awake: it finds itself taken and not
+//!   done, and parks again until it is;
+//! - a select that waits to send is won over by a receiver, which then waits for it in turn
+//!   (`await_promise`).
+//!
+//! Go needs none of this: there a select's message is evaluated before it waits.
+
+use super::core::{Chan, Got, Inner, Side, hand_over};
+use super::token::{self, State, Token};
+use super::{RecvError, SendError};
+use crate::g::wait_reason::WaitReason;
+use crate::sched::park;
+use crate::wait::{Chain, Popped, Waiter};
+
+impl<T> Chan<T> {
+    /// Commits to a receive if that needs no waiting.
+    pub(crate) fn commit_recv(&self, token: &mut Token) -> bool {
+        let message = match self.attempt_recv() {
+            Got::Message(message) => message,
+            // Also called by `try_select`, which must not move the goroutine.
+            Got::Promise(sender) => park::keep_thread(|| self.await_promise(sender)),
+            Got::Closed => {
+                token.state = State::Closed;
+                return true;
+            }
+            Got::Empty => {
+                self.lock.unlock();
+                return false;
+            }
+        };
+        // SAFETY: an open token's scratch is empty.
+        unsafe { token::put(token.scratch.as_mut_ptr(), message) };
+        token.state = State::Received;
+        true
+    }
+
+    /// Commits to a send if that needs no waiting.
+    pub(crate) fn commit_send(&self, token: &mut Token) -> bool {
+        self.locked(|inner| {
+            token.state = if inner.closed {
+                State::Closed
+            } else if let Some(receiver) = inner.recvq.pop() {
+                State::Receiver(receiver.keep())
+            } else if self.has_room(inner) {
+                inner.promised += 1;
+                State::Promised
+            } else {
+                return false;
+            };
+            true
+        })
+    }
+
+    /// After a wait: takes the waiter off the queue, and if somebody else has done so, says in the
+    /// token what was agreed on.
+    pub(crate) fn accept(&self, waiter: &Waiter, side: Side, token: &mut Token) -> bool {
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let inner = unsafe { self.inner() };
+        inner.queue(side).remove(waiter);
+        if !waiter.taken.get() {
+            self.lock.unlock();
+            return false;
+        }
+        token.state = match side {
+            // By a close: nobody else takes one off without doing anything for it.
+            Side::Send if !waiter.done.get() => State::Closed,
+            Side::Send if waiter.element.get().is_null() => State::Promised,
+            Side::Send => State::Rendezvous(waiter.element.get()),
+            Side::Recv if waiter.done.get() => State::Received,
+            Side::Recv if waiter.kept.get() => {
+                self.wait_kept(waiter);
+                token.state = State::Received;
+                return true;
+            }
+            Side::Recv => State::Closed,
+        };
+        self.lock.unlock();
+        true
+    }
+
+    /// Waits for the message of a select that keeps us for it. The caller holds the lock.
+    pub(super) fn wait_kept(&self, waiter: &Waiter) {
+        waiter.late.set(true);
+        park::gopark_unlock(&self.lock, WaitReason::ChanReceive);
+    }
+
+    /// Carries out a send that was committed to.
+    pub(crate) fn complete_send(&self, token: Token, message: T) -> Result<(), SendError<T>> {
+        match token.state {
+            State::Closed => return Err(SendError(message)),
+            State::Receiver(receiver) => self.fulfil(receiver, message),
+            State::Rendezvous(waiter) => {
+                // SAFETY: `await_promise` has left its waiter, which sleeps until it is readied.
+                let receiver = unsafe { Popped::sleeping(waiter.cast::<Waiter>()) };
+                // SAFETY: as above: nobody else knows the waiter.
+                unsafe { hand_over(&receiver, message) };
+                receiver.ready();
+            }
+            State::Promised => return self.redeem(message),
+            State::Open | State::Received => unreachable!("no send was committed to"),
+        }
+        Ok(())
+    }
+
+    /// Gives the message to a receiver that was kept for it.
+    fn fulfil(&self, receiver: Popped, message: T) {
+        let receiver = self.locked(|_| {
+            // SAFETY: it was kept since it was taken off: it waits for this.
+            unsafe { hand_over(&receiver, message) };
+            receiver.or_late()
+        });
+        receiver.ready();
+    }
+
+    /// Sends into the place that was promised.
+    fn redeem(&self, message: T) -> Result<(), SendError<T>> {
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let inner = unsafe { self.inner() };
+        inner.promised -= 1;
+        if inner.closed {
+            self.lock.unlock();
+            return Err(SendError(message));
+        }
+        let mut woken = inner.watchq.pop_all();
+        match inner.recvq.pop() {
+            Some(receiver) => {
+                // SAFETY: just taken off, under the lock.
+                unsafe { hand_over(&receiver, message) };
+                woken.push(receiver);
+                // The place is free again.
+                if let Some(sender) = inner.refill() {
+                    woken.push(sender);
+                    self.drain(inner, &mut woken);
+                }
+            }
+            None => inner.buf.push_back(message),
+        }
+        self.lock.unlock();
+        woken.ready_all();
+        Ok(())
+    }
+
+    /// What a refill has put into the buffer goes to receivers that wait.
+    fn drain(&self, inner: &mut Inner<T>, woken: &mut Chain) {
+        while !inner.buf.is_empty()
+            && let Some(receiver) = inner.recvq.pop()
+        {
+            let message = inner.buf.pop_front().expect("not empty");
+            // SAFETY: just taken off, under the lock.
+            unsafe { hand_over(&receiver, message) };
+            woken.push(receiver);
+            if let Some(sender) = inner.refill() {
+                woken.push(sender);
+            }
+        }
+    }
+
+    /// Takes the message of a receive that was committed to.
+    pub(crate) fn complete_recv(mut token: Token) -> Result<T, RecvError> {
+        match token.state {
+            // SAFETY: it says that the message is there; the token is consumed.
+            State::Received => Ok(unsafe { token.scratch.take() }),
+            State::Closed => Err(RecvError),
+            _ => unreachable!("no receive was committed to"),
+        }
+    }
+
+    /// Whether an operation would need no waiting.
+    pub(crate) fn is_ready(&self, side: Side, gp: &'static crate::g::G) -> bool {
+        self.locked(|inner| {
+            inner.closed
+                || match side {
+                    Side::Send => self.has_room(inner) || inner.recvq.has_other(gp),
+                    Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(gp),
+                }
+        })
+    }
+
+    /// Waits for a change, unless the operation needs no waiting now.
+    pub(crate) fn watch(&self, waiter: &Waiter, side: Side) -> bool {
+        self.locked(|inner| {
+            let ready = inner.closed
+                || match side {
+                    Side::Send => self.has_room(inner) || inner.recvq.has_other(waiter.gp()),
+                    Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(waiter.gp()),
+                };
+            if !ready {
+                inner.watchq.push(waiter);
+            }
+            !ready
+        })
+    }
+
+    /// Ends a watch.
+    pub(crate) fn unwatch(&self, waiter: &Waiter) {
+        self.locked(|inner| inner.watchq.remove(waiter));
+    }
+}

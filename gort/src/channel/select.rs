@@ -1,0 +1,498 @@
+//! Waiting for several channel operations at once.
+//!
+//! A select tries its operations in random order; if none can go on, it begins one wait on its commit word
+//! and queues a waiter at each channel. Whoever wins that wait decides which operation it is. Then the
+//! select takes its waiters off all queues, under their locks, and so learns which one was won.
+//!
+//! Go: select.go `selectgo`. Go locks all channels at once, in address order; here each is locked by
+//! itself, since the commit word lets only one waker win.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use super::core::{Chan, Side};
+use super::receiver::{Flavor, time_message};
+use super::token::{State, Token, put};
+use super::{
+    ReadyTimeoutError, Receiver, RecvError, SelectTimeoutError, SendError, Sender, TryReadyError,
+    TrySelectError,
+};
+use crate::g::G;
+use crate::g::wait_reason::WaitReason;
+use crate::sched::{current, park};
+use crate::sys::clock::{self, NEVER};
+use crate::wait::Waiter;
+
+/// One operation as a select sees it.
+trait Operation {
+    /// Commits to it if that needs no waiting.
+    fn commit(&self, token: &mut Token) -> bool;
+    /// Queues a waiter, unless it needs no waiting.
+    fn enqueue(&self, waiter: &Waiter) -> bool;
+    /// Takes the waiter off; true if it was won, which the token then tells.
+    fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool;
+    /// Whether the operation needs a place for a message.
+    fn receives(&self) -> bool;
+    /// When it is worth trying again, whatever happens.
+    fn due(&self) -> u64 {
+        NEVER
+    }
+    fn is_ready(&self, gp: &'static G) -> bool;
+    fn watch(&self, waiter: &Waiter) -> bool;
+    fn unwatch(&self, waiter: &Waiter);
+}
+
+impl<T> Operation for Sender<T> {
+    fn commit(&self, token: &mut Token) -> bool {
+        self.chan.commit_send(token)
+    }
+
+    fn enqueue(&self, waiter: &Waiter) -> bool {
+        self.chan.enqueue(waiter, Side::Send)
+    }
+
+    fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool {
+        self.chan.accept(waiter, Side::Send, token)
+    }
+
+    fn receives(&self) -> bool {
+        false
+    }
+
+    fn is_ready(&self, gp: &'static G) -> bool {
+        self.chan.is_ready(Side::Send, gp)
+    }
+
+    fn watch(&self, waiter: &Waiter) -> bool {
+        self.chan.watch(waiter, Side::Send)
+    }
+
+    fn unwatch(&self, waiter: &Waiter) {
+        self.chan.unwatch(waiter);
+    }
+}
+
+impl<T> Operation for Receiver<T> {
+    fn commit(&self, token: &mut Token) -> bool {
+        let time = match &self.flavor {
+            Flavor::Chan(chan) => return chan.commit_recv(token),
+            Flavor::At(at) => at.take(),
+            Flavor::Tick(tick) => tick.take(),
+            Flavor::Never => None,
+        };
+        let Some(time) = time else { return false };
+        // SAFETY: an open token's scratch is empty.
+        unsafe { put::<T>(token.scratch.as_mut_ptr(), time_message(time)) };
+        token.state = State::Received;
+        true
+    }
+
+    fn enqueue(&self, waiter: &Waiter) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.enqueue(waiter, Side::Recv),
+            _ => true,
+        }
+    }
+
+    fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.accept(waiter, Side::Recv, token),
+            _ => false,
+        }
+    }
+
+    fn receives(&self) -> bool {
+        true
+    }
+
+    fn due(&self) -> u64 {
+        match &self.flavor {
+            Flavor::At(at) => at.due(),
+            Flavor::Tick(tick) => tick.due(),
+            Flavor::Chan(_) | Flavor::Never => NEVER,
+        }
+    }
+
+    fn is_ready(&self, gp: &'static G) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.is_ready(Side::Recv, gp),
+            _ => !self.is_empty(),
+        }
+    }
+
+    fn watch(&self, waiter: &Waiter) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.watch(waiter, Side::Recv),
+            _ => true,
+        }
+    }
+
+    fn unwatch(&self, waiter: &Waiter) {
+        if let Flavor::Chan(chan) = &self.flavor {
+            chan.unwatch(waiter);
+        }
+    }
+}
+
+/// An operation of a select, with the index it was given and its channel.
+#[derive(Clone, Copy)]
+struct Arm<'a> {
+    operation: &'a dyn Operation,
+    index: usize,
+    address: *const (),
+}
+
+/// How many arms need no allocation.
+const INLINE: usize = 8;
+
+/// Waits for one of several channel operations: `crossbeam_channel::Select`.
+///
+/// ```
+/// use gort::channel::{Select, unbounded};
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let (tx, a) = unbounded();
+/// let (_keep, b) = unbounded::<i32>();
+/// tx.send(7).unwrap();
+/// let mut select = Select::new();
+/// let first = select.recv(&a);
+/// let _second = select.recv(&b);
+/// let operation = select.select();
+/// assert_eq!(operation.index(), first);
+/// assert_eq!(operation.recv(&a), Ok(7));
+/// # });
+/// ```
+#[doc(alias = "selectgo")]
+pub struct Select<'a> {
+    inline: [Option<Arm<'a>>; INLINE],
+    /// Arms past the inline ones.
+    more: Vec<Arm<'a>>,
+    len: usize,
+    next_index: usize,
+    biased: bool,
+}
+
+// SAFETY: arms are shared references to ends of channels, which are `Send` and `Sync`; the raw
+// addresses are only compared.
+unsafe impl Send for Select<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Select<'_> {}
+
+/// One waiter an arm, on the stack of the select while there are few.
+struct Waiters {
+    inline: [OnceCell<Waiter>; INLINE],
+    more: Vec<OnceCell<Waiter>>,
+}
+
+impl Waiters {
+    fn new(n: usize) -> Self {
+        Self {
+            inline: [const { OnceCell::new() }; INLINE],
+            more: (INLINE..n).map(|_| OnceCell::new()).collect(),
+        }
+    }
+
+    fn get(&self, i: usize) -> &OnceCell<Waiter> {
+        if i < INLINE { &self.inline[i] } else { &self.more[i - INLINE] }
+    }
+}
+
+impl<'a> Select<'a> {
+    /// No operation yet.
+    pub fn new() -> Self {
+        Self { inline: [None; INLINE], more: Vec::new(), len: 0, next_index: 0, biased: false }
+    }
+
+    /// As [`new`](Self::new), but of several ready operations the first is taken.
+    pub fn new_biased() -> Self {
+        Self { biased: true, ..Self::new() }
+    }
+
+    fn add(&mut self, operation: &'a dyn Operation, address: *const ()) -> usize {
+        let index = self.next_index;
+        self.next_index += 1;
+        let arm = Arm { operation, index, address };
+        if self.len < INLINE {
+            self.inline[self.len] = Some(arm);
+        } else {
+            self.more.push(arm);
+        }
+        self.len += 1;
+        index
+    }
+
+    /// Adds a send on `sender` and gives its index.
+    pub fn send<T>(&mut self, sender: &'a Sender<T>) -> usize {
+        self.add(sender, sender.chan.address())
+    }
+
+    /// Adds a receive from `receiver` and gives its index.
+    pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
+        self.add(receiver, receiver.address())
+    }
+
+    /// Removes the operation with this index, so that it is not selected any more.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn remove(&mut self, index: usize) {
+        assert!(index < self.next_index, "index out of bounds; {index} >= {}", self.next_index);
+        let i = (0..self.len).find(|&i| self.arm(i).index == index).expect("no operation with this index");
+        for j in i + 1..self.len {
+            let arm = self.arm(j);
+            if j - 1 < INLINE {
+                self.inline[j - 1] = Some(arm);
+            } else {
+                self.more[j - 1 - INLINE] = arm;
+            }
+        }
+        self.len -= 1;
+        if self.len < INLINE {
+            self.inline[self.len] = None;
+        }
+        self.more.truncate(self.len.saturating_sub(INLINE));
+    }
+
+    fn arm(&self, i: usize) -> Arm<'a> {
+        if i < INLINE { self.inline[i].expect("an arm") } else { self.more[i - INLINE] }
+    }
+
+    /// Indices of the arms in the order in which they are tried.
+    fn order(&self) -> impl Iterator<Item = usize> + use<> {
+        let n = self.len;
+        let start = if self.biased || n < 2 { 0 } else { current::random_below(n as u32) as usize };
+        (0..n).map(move |i| if start + i < n { start + i } else { start + i - n })
+    }
+
+    fn operation(&self, arm: Arm<'_>, token: Token) -> SelectedOperation<'a> {
+        SelectedOperation { token, index: arm.index, address: arm.address, select: PhantomData }
+    }
+
+    fn try_once(&self, token: &mut Token) -> Option<Arm<'a>> {
+        self.order().map(|i| self.arm(i)).find(|arm| arm.operation.commit(token))
+    }
+
+    /// Selects an operation that needs no waiting; it must be completed.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
+        let mut token = Token::new();
+        match self.try_once(&mut token) {
+            Some(arm) => Ok(self.operation(arm, token)),
+            None => Err(TrySelectError),
+        }
+    }
+
+    /// Blocks until an operation can go on; it must be completed. Of several that can, one is chosen at
+    /// random.
+    ///
+    /// # Panics
+    /// When there is no operation.
+    pub fn select(&mut self) -> SelectedOperation<'a> {
+        assert!(self.len > 0, "no operations have been added to `Select`");
+        self.select_until(NEVER).expect("without a deadline it ends with an operation")
+    }
+
+    /// [`select`](Self::select) for at most `timeout`.
+    ///
+    /// # Errors
+    /// The time has come.
+    pub fn select_timeout(&mut self, timeout: Duration) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
+        self.select_until(clock::after(timeout)).ok_or(SelectTimeoutError)
+    }
+
+    /// [`select`](Self::select) until `deadline` at most.
+    ///
+    /// # Errors
+    /// The time has come.
+    pub fn select_deadline(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
+        self.select_until(clock::at(deadline)).ok_or(SelectTimeoutError)
+    }
+
+    fn select_until(&mut self, deadline: u64) -> Option<SelectedOperation<'a>> {
+        park::check_preempt();
+        loop {
+            let mut token = Token::new();
+            if let Some(arm) = self.try_once(&mut token) {
+                return Some(self.operation(arm, token));
+            }
+            let waiters = Waiters::new(self.len);
+            let place = token.scratch.as_mut_ptr();
+            self.park(deadline, |gp, seq, i| {
+                let operation = self.arm(i).operation;
+                let element = if operation.receives() { place } else { std::ptr::null_mut() };
+                let waiter = waiters.get(i).get_or_init(|| Waiter::committed(gp, seq, element));
+                operation.enqueue(waiter)
+            });
+            let mut won = None;
+            for i in 0..self.len {
+                let arm = self.arm(i);
+                if let Some(waiter) = waiters.get(i).get()
+                    && arm.operation.accept(waiter, &mut token)
+                {
+                    won = Some(arm);
+                }
+            }
+            if let Some(arm) = won {
+                return Some(self.operation(arm, token));
+            }
+            if clock::nanotime() >= deadline {
+                // A last look: what has come meanwhile is not to be missed.
+                return self.try_once(&mut token).map(|arm| self.operation(arm, token));
+            }
+        }
+    }
+
+    /// Parks until a waker wins, an arm's time comes, or the deadline. `queue` puts the `i`th arm's
+    /// waiter into its queue, or says that there is nothing to wait for.
+    fn park(&self, deadline: u64, queue: impl Fn(&'static G, crate::g::commit::Seq, usize) -> bool) {
+        let due = (0..self.len).map(|i| self.arm(i).operation.due()).min().unwrap_or(NEVER);
+        let reason = if self.len == 0 { WaitReason::SelectNoCases } else { WaitReason::Select };
+        park::park_commit(deadline.min(due), reason, |gp, seq| (0..self.len).all(|i| queue(gp, seq, i)));
+    }
+
+    fn find_ready(&self) -> Option<usize> {
+        let gp = current::g();
+        self.order().map(|i| self.arm(i)).find(|arm| arm.operation.is_ready(gp)).map(|arm| arm.index)
+    }
+
+    /// The index of an operation that needs no waiting at this moment. Nothing is agreed on: somebody
+    /// else may be quicker.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
+        self.find_ready().ok_or(TryReadyError)
+    }
+
+    /// Blocks until an operation needs no waiting, and gives its index.
+    ///
+    /// # Panics
+    /// When there is no operation.
+    pub fn ready(&mut self) -> usize {
+        assert!(self.len > 0, "no operations have been added to `Select`");
+        self.ready_until(NEVER).expect("without a deadline it ends with an operation")
+    }
+
+    /// [`ready`](Self::ready) for at most `timeout`.
+    ///
+    /// # Errors
+    /// The time has come.
+    pub fn ready_timeout(&mut self, timeout: Duration) -> Result<usize, ReadyTimeoutError> {
+        self.ready_until(clock::after(timeout)).ok_or(ReadyTimeoutError)
+    }
+
+    /// [`ready`](Self::ready) until `deadline` at most.
+    ///
+    /// # Errors
+    /// The time has come.
+    pub fn ready_deadline(&mut self, deadline: Instant) -> Result<usize, ReadyTimeoutError> {
+        self.ready_until(clock::at(deadline)).ok_or(ReadyTimeoutError)
+    }
+
+    fn ready_until(&mut self, deadline: u64) -> Option<usize> {
+        park::check_preempt();
+        loop {
+            if let Some(index) = self.find_ready() {
+                return Some(index);
+            }
+            if clock::nanotime() >= deadline {
+                return None;
+            }
+            let waiters = Waiters::new(self.len);
+            self.park(deadline, |gp, seq, i| {
+                let waiter = waiters.get(i).get_or_init(|| Waiter::committed(gp, seq, std::ptr::null_mut()));
+                self.arm(i).operation.watch(waiter)
+            });
+            for i in 0..self.len {
+                if let Some(waiter) = waiters.get(i).get() {
+                    self.arm(i).operation.unwatch(waiter);
+                }
+            }
+        }
+    }
+}
+
+impl Clone for Select<'_> {
+    fn clone(&self) -> Self {
+        Self { more: self.more.clone(), ..*self }
+    }
+}
+
+impl Default for Select<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Select<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("Select { .. }")
+    }
+}
+
+/// An operation that a select has agreed on with the other side. It must be completed by
+/// [`send`](Self::send) or [`recv`](Self::recv), or the drop panics: the other side waits for it.
+#[must_use]
+pub struct SelectedOperation<'a> {
+    token: Token,
+    index: usize,
+    address: *const (),
+    select: PhantomData<&'a ()>,
+}
+
+impl SelectedOperation<'_> {
+    /// The index that its `Select` gave it.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Takes the token out and leaves nothing to complete.
+    fn complete(mut self) -> Token {
+        let token = std::mem::replace(&mut self.token, Token::new());
+        std::mem::forget(self);
+        token
+    }
+
+    /// Completes a send.
+    ///
+    /// # Errors
+    /// The channel is disconnected or closed: the message comes back.
+    ///
+    /// # Panics
+    /// When `sender` is not the one that was added to the select.
+    pub fn send<T>(self, sender: &Sender<T>, message: T) -> Result<(), SendError<T>> {
+        assert!(sender.chan.address() == self.address, "passed a sender that wasn't selected");
+        sender.chan.complete_send(self.complete(), message)
+    }
+
+    /// Completes a receive.
+    ///
+    /// # Errors
+    /// The channel is empty and disconnected or closed.
+    ///
+    /// # Panics
+    /// When `receiver` is not the one that was added to the select.
+    pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
+        assert!(receiver.address() == self.address, "passed a receiver that wasn't selected");
+        Chan::<T>::complete_recv(self.complete())
+    }
+}
+
+impl Drop for SelectedOperation<'_> {
+    fn drop(&mut self) {
+        panic!("dropped `SelectedOperation` without completing the operation");
+    }
+}
+
+impl fmt::Debug for SelectedOperation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("SelectedOperation { .. }")
+    }
+}
