@@ -176,7 +176,11 @@ pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) -> &'
     });
     mp.spinning.set(spinning);
     mp.set_nextp(pp);
-    let locked = super::current::m().is_some_and(|own| own.lockedg.get().is_some());
+    // Not so for a goroutine that is only kept here for a while: it has changed nothing, and the
+    // template thread may not exist.
+    let locked = super::current::m()
+        .and_then(|own| own.lockedg.get())
+        .is_some_and(|gp| gp.lock_depth.get() > 0);
     if locked {
         // This thread's state (namespaces, priority, …) is its goroutine's business: a new thread must
         // not inherit it.

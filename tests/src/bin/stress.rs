@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gort::channel::{self, Receiver, Sender};
+use gort::channel::{self, Receiver, Select, Sender};
 use gort::sync::{Mutex, WaitGroup};
 
 /// xorshift64*: the test's own, so that a seed means the same for ever.
@@ -42,7 +42,7 @@ struct World {
 fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
     let steps = 1 + rng.below(8);
     for _ in 0..steps {
-        match rng.below(12) {
+        match rng.below(13) {
             0 | 1 => {
                 let message = rng.below(1000);
                 world.sent.fetch_add(message, Ordering::Relaxed);
@@ -105,9 +105,82 @@ fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
                 }
                 gort::blocking_on_system_stack(|| t.join().unwrap());
             }
+            12 if rng.below(3) == 0 => selects(&mut rng),
             _ => gort::yield_now(),
         }
     }
+}
+
+/// Producers and consumers that meet through selects on both sides, over two channels.
+fn selects(rng: &mut Rng) {
+    let (a, a_out) = channel::bounded::<u64>(rng.below(2) as usize);
+    let (b, b_out) = channel::bounded::<u64>(rng.below(3) as usize);
+    let n = 1 + rng.below(12);
+    let producer = |seed: u64| {
+        let (a, b) = (a.clone(), b.clone());
+        move || {
+            let mut rng = Rng::new(seed);
+            for i in 1..=n {
+                let mut select = Select::new();
+                let (first, _) = (select.send(&a), select.send(&b));
+                let operation = loop {
+                    let tried = match rng.below(3) {
+                        0 => select.try_select().ok(),
+                        1 => select.select_timeout(Duration::from_micros(rng.below(50))).ok(),
+                        _ => Some(select.select()),
+                    };
+                    match tried {
+                        Some(operation) => break operation,
+                        None => gort::yield_now(),
+                    }
+                };
+                let to = if operation.index() == first { &a } else { &b };
+                operation.send(to, i).unwrap();
+            }
+        }
+    };
+    let consumer = |seed: u64| {
+        let (a, b) = (a_out.clone(), b_out.clone());
+        move || {
+            let mut rng = Rng::new(seed);
+            let mut sum = 0;
+            for _ in 0..n {
+                match rng.below(4) {
+                    // Not through a select: what the other consumer leaves may be on either channel.
+                    0 => {
+                        if let Ok(v) = a.recv_timeout(Duration::from_micros(rng.below(30))) {
+                            sum += v;
+                            continue;
+                        }
+                    }
+                    1 => {
+                        if let Ok(v) = b.try_recv() {
+                            sum += v;
+                            continue;
+                        }
+                    }
+                    _ => {}
+                }
+                let mut select = Select::new();
+                let (first, _) = (select.recv(&a), select.recv(&b));
+                if rng.below(4) == 0 {
+                    select.ready();
+                }
+                let operation = select.select();
+                let from = if operation.index() == first { &a } else { &b };
+                sum += operation.recv(from).unwrap();
+            }
+            sum
+        }
+    };
+    let seeds: [u64; 4] = std::array::from_fn(|_| rng.below(1 << 30));
+    let sum: u64 = gort::scope(|s| {
+        let producers = [s.spawn(producer(seeds[0])), s.spawn(producer(seeds[1]))];
+        let consumers = [s.spawn(consumer(seeds[2])), s.spawn(consumer(seeds[3]))];
+        producers.into_iter().for_each(|p| p.join().unwrap());
+        consumers.into_iter().map(|c| c.join().unwrap()).sum()
+    });
+    assert_eq!(sum, n * (n + 1), "selects lost or doubled a message");
 }
 
 fn round(seed: u64) {

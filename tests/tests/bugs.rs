@@ -1,0 +1,27 @@
+//! One test for each bug that was fixed, by its name.
+
+use std::process::Command;
+
+/// Runs a program of `prog_bugs`; a hang is killed and fails.
+fn check(program: &str) {
+    let out = Command::new("timeout")
+        .args(["20", env!("CARGO_BIN_EXE_prog_bugs"), program])
+        .output()
+        .expect("timeout is there");
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{program}: {:?}\n{stderr}", out.status);
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "done\n");
+}
+
+/// The M of a goroutine that was locked for the length of one park asked the template thread, which had
+/// never been started, for the M that was to take its P.
+#[test]
+fn new_m_for_a_panicking_goroutine_was_never_started() {
+    check("panicking_goroutine_waits");
+}
+
+/// The same, by a `try_recv` that meets a select which has yet to send.
+#[test]
+fn new_m_for_a_goroutine_kept_on_its_thread_was_never_started() {
+    check("try_recv_from_a_select");
+}
