@@ -84,47 +84,68 @@ impl<T: 'static> LocalKey<T> {
         Self { init, _address: 0 }
     }
 
-    fn find(&'static self) -> Option<*const T> {
+    /// The value, if it is there.
+    fn find(&'static self) -> Result<Option<*const T>, AccessError> {
         let key = std::ptr::from_ref(self) as usize;
         let gp = current::g();
         // SAFETY: this is that goroutine, and the reference ends with this function, before user code
         // runs.
-        let extras = unsafe { extras::get(gp) }?;
-        let (_, value) = extras.locals.iter().find(|(k, _)| *k == key)?;
-        value.downcast_ref::<T>().map(std::ptr::from_ref)
+        let Some(extras) = (unsafe { extras::get(gp) }) else { return Ok(None) };
+        if extras.gone.contains(&key) {
+            return Err(AccessError);
+        }
+        let value = extras.locals.iter().find(|(k, _)| *k == key);
+        Ok(value.and_then(|(_, v)| v.downcast_ref::<T>()).map(std::ptr::from_ref))
+    }
+
+    /// The value, made now if it is not there yet.
+    fn value(&'static self) -> Result<*const T, AccessError> {
+        if let Some(value) = self.find()? {
+            return Ok(value);
+        }
+        let value = (self.init)();
+        // `init` has run user code, which may have set the value: then its own is kept, as std does.
+        if let Some(value) = self.find()? {
+            return Ok(value);
+        }
+        let value: Box<dyn Any> = Box::new(value);
+        let gp = current::g();
+        // SAFETY: as in `find`.
+        let locals = unsafe { &mut extras::of(gp).locals };
+        locals.push((std::ptr::from_ref(self) as usize, value));
+        let (_, value) = locals.last().expect("just pushed");
+        Ok(std::ptr::from_ref(value.downcast_ref::<T>().expect("of this type")))
     }
 
     /// Runs `f` with the goroutine's value, made now if it is not there yet.
     ///
     /// # Panics
-    /// On a plain thread when no runtime runs.
+    /// When the value has been dropped already: in a destructor of a local, at the goroutine's end. On a
+    /// plain thread when no runtime runs.
+    #[track_caller]
     pub fn with<F, R>(&'static self, f: F) -> R
     where
         F: FnOnce(&T) -> R,
     {
-        let value = self.find().unwrap_or_else(|| {
-            let value: Box<dyn Any> = Box::new((self.init)());
-            let gp = current::g();
-            // SAFETY: as in `find`. `init` has run before and may have moved us, hence the new look.
-            let locals = unsafe { &mut extras::of(gp).locals };
-            locals.push((std::ptr::from_ref(self) as usize, value));
-            locals.last().and_then(|(_, v)| v.downcast_ref::<T>()).map(std::ptr::from_ref).expect("just made")
-        });
-        // SAFETY: the value is boxed: it stays where it is until the goroutine ends, which it does not
-        // while it runs `f`.
-        f(unsafe { &*value })
+        match self.try_with(f) {
+            Ok(r) => r,
+            Err(e) => panic!("gort: cannot access a goroutine-local during or after its destruction: {e}"),
+        }
     }
 
-    /// [`with`](Self::with). A goroutine's locals can be used as long as it runs, so the error is for
-    /// the likeness with std.
+    /// [`with`](Self::with) that does not panic.
     ///
     /// # Errors
-    /// None at present.
+    /// The value has been dropped already.
+    #[track_caller]
     pub fn try_with<F, R>(&'static self, f: F) -> Result<R, AccessError>
     where
         F: FnOnce(&T) -> R,
     {
-        Ok(self.with(f))
+        let value = self.value()?;
+        // SAFETY: the value is boxed: it stays where it is until the goroutine ends, which it does not
+        // while it runs `f`.
+        Ok(f(unsafe { &*value }))
     }
 }
 

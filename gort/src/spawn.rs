@@ -73,6 +73,7 @@ unsafe fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
 /// `f` and its result are used at most until the goroutine has published its result, or until the
 /// handle is dropped if that is later; whatever they borrow must live so long.
 #[inline]
+#[track_caller]
 pub(crate) unsafe fn spawn_unchecked<F, T, D>(
     pc: usize,
     location: &'static Location<'static>,
@@ -187,10 +188,9 @@ impl<T> Handle<T> {
     }
 
     /// Gives up the result; whether it was there and a panic.
-    pub(crate) fn release(mut self) -> bool {
-        let panicked = self.abandon();
-        std::mem::forget(self);
-        panicked
+    pub(crate) fn release(self) -> bool {
+        // Not dropped as well, also when the result's destructor panics.
+        std::mem::ManuallyDrop::new(self).abandon()
     }
 }
 

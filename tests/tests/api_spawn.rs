@@ -30,7 +30,7 @@ fn results_of_every_size() {
     #[repr(align(64))]
     struct Aligned(u8);
     #[derive(Clone, Debug, PartialEq)]
-    #[repr(align(4096))]
+    #[repr(align(256))]
     struct Page([u8; 10]);
     #[derive(Clone, Debug, PartialEq)]
     #[repr(align(64))]
@@ -73,7 +73,7 @@ fn captures_keep_their_alignment() {
     let _limit = limit();
     #[repr(align(64))]
     struct Aligned(AtomicUsize);
-    let is_aligned = |a: &Aligned| (&raw const *a).addr() % 64 == 0;
+    let is_aligned = |a: &Aligned| (&raw const *a).addr().is_multiple_of(64);
     for i in 0..100 {
         let a = Aligned(AtomicUsize::new(i));
         let (aligned, back) = gort::spawn(move || (is_aligned(&a), a)).join().unwrap();
@@ -210,7 +210,7 @@ fn spawn_and_join_from_plain_threads() {
                 let handles: Vec<_> = (0..50).map(|i| gort::spawn(move || t * i)).collect();
                 let go = WaitGroup::new();
                 for _ in 0..50 {
-                    go.go(|| gort::yield_now());
+                    go.go(gort::yield_now);
                 }
                 go.wait();
                 assert!(gort::spawn(|| quiet_panic()).join().is_err());
@@ -226,7 +226,7 @@ fn spawn_and_join_from_plain_threads() {
 fn names_and_goroutines_of_handles() {
     let _limit = limit();
     let b = gort::Builder::new().name("who".into());
-    let h = b.spawn(|| gort::current()).unwrap();
+    let h = b.spawn(gort::current).unwrap();
     assert_eq!(h.goroutine().name(), Some("who"));
     let handles = h.goroutine().clone();
     let its_own = h.join().unwrap();
@@ -371,28 +371,24 @@ fn panics_in_scopes() {
     assert!(done.load(SeqCst));
 }
 
-#[test]
+#[gort::test]
 fn a_scope_on_a_plain_thread() {
-    // SAFETY: nothing here holds a value that depends on its thread across a blocking call.
-    let _ = unsafe { gort::boot(gort::Options::default()) };
     let _limit = limit();
-    let text = String::from("borrowed");
-    let lens: Vec<usize> = gort::scope(|s| {
-        let handles: Vec<_> = (0..20)
-            .map(|i| {
-                let text = &text;
-                s.spawn(move || text.len() + i)
+    join_thread(on_thread(|| {
+        let text = String::from("borrowed");
+        let lens: Vec<usize> = gort::scope(|s| {
+            let text = &text;
+            let handles: Vec<_> = (0..20).map(|i| s.spawn(move || text.len() + i)).collect();
+            handles.into_iter().map(|h| h.join().unwrap()).collect()
+        });
+        assert_eq!(lens, (8..28).collect::<Vec<_>>());
+        let unjoined = std::panic::catch_unwind(|| {
+            gort::scope(|s| {
+                s.spawn(|| quiet_panic());
             })
-            .collect();
-        handles.into_iter().map(|h| h.join().unwrap()).collect()
-    });
-    assert_eq!(lens, (8..28).collect::<Vec<_>>());
-    assert!(
-        std::panic::catch_unwind(|| gort::scope(|s| {
-            s.spawn(|| quiet_panic());
-        }))
-        .is_err()
-    );
+        });
+        assert!(unjoined.is_err());
+    }));
 }
 
 #[gort::test]

@@ -77,9 +77,9 @@ fn a_panic_of_a_goroutine() {
             "dropped in user_function",
             "dropped captured",
             " [running]:\n",
-            "prog_cases::user_function(...)\n",
+            "user_function(",
             &boom,
-            "created by prog_cases::starts_user_function in goroutine ",
+            "starts_user_function in goroutine ",
             &format!("starts_user_function in goroutine {creator}"),
         ]);
         let order = |text| ended.stderr.find(text).expect("looked for above");
@@ -140,21 +140,16 @@ fn deadlocks() {
         let ended = run(&[name]).status(2).err(&[ASLEEP]).err(parts);
         assert!(ended.stderr.starts_with(ASLEEP), "{name}: something comes before\n{}", ended.all());
     };
-    check("deadlock_recv", &["goroutine 1 [chan receive]:\n", "prog_cases::wait_forever(...)"]);
+    check("deadlock_recv", &["goroutine 1 [chan receive]:\n", "wait_forever("]);
     check(
         "deadlock_pair",
-        &[
-            "goroutine 1 [sync.WaitGroup.Wait]:\n",
-            " [chan receive]:\n",
-            "prog_cases::deadlock_pair",
-            "created by ",
-        ],
+        &["goroutine 1 [sync.WaitGroup.Wait]:\n", " [chan receive]:\n", "deadlock_pair", "created by "],
     );
-    check("deadlock_threads", &["goroutine 1 [chan receive]:\n", "prog_cases::deadlock_threads(...)"]);
-    check("deadlock_mutex", &["goroutine 1 [sync.Mutex.Lock]:\n", "prog_cases::deadlock_mutex(...)"]);
-    check("deadlock_send", &["goroutine 1 [chan send]:\n", "prog_cases::deadlock_send(...)"]);
-    check("deadlock_join", &["goroutine 1 [join]:\n", " [park]:\n", "prog_cases::deadlock_join(...)"]);
-    check("deadlock_scope", &["goroutine 1 [scope]:\n", " [park]:\n", "prog_cases::deadlock_scope(...)"]);
+    check("deadlock_threads", &["goroutine 1 [chan receive]:\n", "deadlock_threads("]);
+    check("deadlock_mutex", &["goroutine 1 [sync.Mutex.Lock]:\n", "deadlock_mutex("]);
+    check("deadlock_send", &["goroutine 1 [chan send]:\n", "deadlock_send("]);
+    check("deadlock_join", &["goroutine 1 [join]:\n", " [park]:\n", "deadlock_join("]);
+    check("deadlock_scope", &["goroutine 1 [scope]:\n", " [park]:\n", "deadlock_scope("]);
     check("deadlock_park", &["goroutine 1 [park]:\n"]);
     check(
         "deadlock_locked",
@@ -162,7 +157,7 @@ fn deadlocks() {
     );
     check("deadlock_named", &["goroutine 1 [chan receive]:\n", " [park, \"the sleeper\"]:\n"]);
     check("deadlock_late", &["goroutine 1 [chan receive]:\n"]);
-    check("boot_deadlock", &[" [chan receive]:\n", "prog_cases::wait_forever(...)"]);
+    check("boot_deadlock", &[" [chan receive]:\n", "wait_forever("]);
     check("boot_thread_deadlock", &[]);
 }
 
@@ -170,7 +165,7 @@ fn deadlocks() {
 fn two_goroutines_wait_for_each_other() {
     let ended = run(&["deadlock_pair"]).status(2);
     assert_eq!(ended.stderr.matches(" [chan receive]:\n").count(), 2, "{}", ended.all());
-    let created = "created by prog_cases::deadlock_pair in goroutine 1\n\ttests/src/bin/prog_cases.rs:";
+    let created = "deadlock_pair in goroutine 1\n\ttests/src/bin/prog_cases.rs:";
     assert_eq!(ended.stderr.matches(created).count(), 2, "{}", ended.all());
 }
 
@@ -210,7 +205,6 @@ fn without_a_runtime() {
     check("no_runtime_spawn");
     check("no_runtime_run");
     check("no_runtime_builder");
-    run(&["no_runtime_channel"]).status(101).err(&["#[gort::main]", "gort::boot"]);
 }
 
 #[test]
@@ -399,19 +393,6 @@ fn scheddetail() {
     assert_eq!(p, sched * 2, "{}", ended.all());
     assert!(m >= sched * 2 && g >= sched, "{}", ended.all());
     assert!(ended.stderr.contains("  G1: status=4(sleep)"), "main sleeps half the time\n{}", ended.all());
-}
-
-#[test]
-fn two_that_compute_run_side_by_side() {
-    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
-        return;
-    }
-    let ended = run_in(&["side_by_side"], &[TWO]).status(0);
-    let mut micros: Vec<u64> = ended.stdout.lines().map(|l| l.parse().expect("a number")).collect();
-    micros.sort_unstable();
-    assert_eq!(micros.len(), 20);
-    // The machine is shared: the median must be good, the rest must come at all.
-    assert!(micros[10] < 3_000, "{micros:?}");
 }
 
 #[test]

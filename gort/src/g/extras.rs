@@ -27,6 +27,8 @@ pub(crate) struct Extras {
     pub(crate) name: Option<Arc<str>>,
     /// `goroutine_local!` values by the address of their key.
     pub(crate) locals: Vec<(usize, Box<dyn Any>)>,
+    /// Keys of values that are dropped already: they are not made again.
+    pub(crate) gone: Vec<usize>,
     /// Shown in dumps, inherited by the goroutines it makes.
     pub(crate) labels: Option<Labels>,
     /// Who made it, who made that one, and so on: with `tracebackancestors`.

@@ -33,7 +33,9 @@ fn asleep() -> bool {
 fn no_foreign_thread() -> bool {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
     let tasks = tasks.count();
-    let known = SCHED.locked(|s| s.all_ms.len() + s.waiting_threads as usize);
+    // An M whose thread has not begun to run may not be among the tasks yet.
+    let begun = |mp: &&&super::m::M| mp.tid.load(Ordering::Relaxed) != 0;
+    let known = SCHED.locked(|s| s.all_ms.iter().filter(begun).count() + s.waiting_threads as usize);
     tasks <= known
 }
 

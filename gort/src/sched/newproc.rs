@@ -6,6 +6,7 @@
 //!
 //! Go: proc.go `newproc`, `newproc1`, `gfget`, `gfput`, `malg`.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -110,6 +111,7 @@ pub(crate) struct Spec {
 ///
 /// Go: `newproc1`.
 #[inline]
+#[track_caller]
 pub(crate) fn new_g(pc: usize, location: &'static Location<'static>, join: u32) -> &'static G {
     current::require_runtime();
     let mp = current::m();
@@ -244,14 +246,35 @@ pub(crate) unsafe fn slot_read<T>(gp: &'static G) -> T {
 }
 
 /// The end of the user's part of a goroutine: its locals and name are dropped, it is not counted any
-/// more. Runs user code.
+/// more. Runs user code; panics with the last panic of a destructor.
 pub(crate) fn end_user(gp: &'static G) {
-    // Destructors may set locals anew; they are dropped the same way.
-    // SAFETY: the goroutine runs this itself, and no reference to its extras lives.
-    while let Some(extras) = unsafe { extras::take(gp) } {
-        drop(extras);
-    }
+    let panic = if gp.extras().is_null() { None } else { drop_extras(gp) };
     count_finished(gp);
+    if let Some(panic) = panic {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Drops a goroutine's extras, locals first: their destructors may set other locals, which are dropped
+/// the same way, but not those that are gone. Gives the last panic of a destructor.
+pub(crate) fn drop_extras(gp: &'static G) -> Option<Box<dyn Any + Send>> {
+    let mut panic = None;
+    loop {
+        // SAFETY: the goroutine (or plain thread) runs this itself, and the reference ends before user
+        // code runs.
+        let Some(extras) = (unsafe { extras::get(gp) }) else { break };
+        let locals = std::mem::take(&mut extras.locals);
+        if locals.is_empty() {
+            break;
+        }
+        extras.gone.extend(locals.iter().map(|(key, _)| *key));
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(locals))) {
+            panic = Some(payload);
+        }
+    }
+    // SAFETY: as above.
+    drop(unsafe { extras::take(gp) });
+    panic
 }
 
 fn count_finished(gp: &'static G) {
@@ -287,6 +310,7 @@ unsafe fn go_entry<F: FnOnce() -> T, T>(gp: &'static G) {
 
 /// Starts `f` as a goroutine that nobody joins.
 #[inline]
+#[track_caller]
 pub(crate) fn newproc<F, T>(pc: usize, location: &'static Location<'static>, spec: Option<&Spec>, f: F)
 where
     F: FnOnce() -> T + Send + 'static,

@@ -156,13 +156,19 @@ fn gosched_locked(mp: &'static M, gp: &'static G) {
 }
 
 /// To be called by operations that may block but did not: gives way when the slice is used up.
+///
+/// # Panics
+/// When no runtime runs: before anything is locked or queued.
 #[inline]
+#[track_caller]
 pub(crate) fn check_preempt() {
-    if let Some(mp) = current::m()
-        && let Some(pp) = mp.p()
-        && pp.attention.load(Ordering::Relaxed) & PREEMPT != 0
-    {
-        gosched();
+    match current::m() {
+        None => current::require_runtime(),
+        Some(mp) => {
+            if mp.p().is_some_and(|pp| pp.attention.load(Ordering::Relaxed) & PREEMPT != 0) {
+                gosched();
+            }
+        }
     }
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn procresize(n: u32) -> u32 {
         });
         for i in n..old {
             let pp = SCHED.p(i).expect("was in use");
-            if pp.status() == PStatus::Running {
+            // Running, or on its way from one M to another: whoever has it gives it up.
+            if pp.status() != PStatus::Dead {
                 pp.attention.fetch_or(RETIRE, Ordering::Relaxed);
             }
         }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ptr;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::m::{M, StartFn};
 use super::newproc::{Spec, newproc};
@@ -160,8 +160,9 @@ fn init(mp: &'static M, options: &Options, own_thread: bool) {
     step("nocounterpart", || NO_COUNTERPART.into());
 }
 
-/// Takes the right to boot, which there is once in a process.
-fn begin() -> Result<&'static M, BootError> {
+/// Takes the right to boot, which there is once in a process. Whoever comes while another boots waits
+/// until that is done: the guard is held so long.
+fn begin() -> Result<(&'static M, MutexGuard<'static, bool>), BootError> {
     let mut begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
     if std::mem::replace(&mut *begun, true) {
         return Err(BootError::AlreadyRunning);
@@ -169,7 +170,7 @@ fn begin() -> Result<&'static M, BootError> {
     SCHED.start_time.store(clock::nanotime(), Ordering::Relaxed);
     let mp: &'static M = Box::leak(Box::new(M::new(0, StartFn::Schedule)));
     SCHED.locked(|s| s.all_ms.push(mp));
-    Ok(mp)
+    Ok((mp, begun))
 }
 
 static BEGUN: Mutex<bool> = Mutex::new(false);
@@ -182,8 +183,8 @@ fn start_sysmon() {
 /// Boots on the process's first thread, which becomes m0, and runs `main` as goroutine 1. Never
 /// returns: the end of `main` ends the process.
 pub(crate) fn rt0(options: Options, main: Box<dyn FnOnce() + Send>) -> ! {
-    let mp = match begin() {
-        Ok(mp) => mp,
+    let (mp, begun) = match begin() {
+        Ok(right) => right,
         Err(e) => panic!("{e}"),
     };
     init(mp, &options, true);
@@ -192,6 +193,7 @@ pub(crate) fn rt0(options: Options, main: Box<dyn FnOnce() + Send>) -> ! {
     // The main goroutine is this thread's to run: no other M is woken for it.
     pp.lone_skip.set(1);
     SCHED.booted.store(true, Ordering::Release);
+    drop(begun);
     let lock = options.lock_os_thread;
     step("newproc", || {
         let spec = Spec { stack_size: Some(MAIN_STACK_SIZE), ..Spec::default() };
@@ -219,7 +221,7 @@ fn runtime_main(main: Box<dyn FnOnce() + Send>) {
 
 /// Boots beside a plain thread, which stays one.
 pub(crate) fn boot(options: Options) -> Result<(), BootError> {
-    let mp = begin()?;
+    let (mp, _begun) = begin()?;
     init(mp, &options, false);
     let pp = SCHED.pidleget().expect("procresize made one");
     mp.set_nextp(Some(pp));
@@ -237,12 +239,6 @@ pub(crate) fn boot(options: Options) -> Result<(), BootError> {
 
 /// Boots unless a runtime runs; waits for one that is being booted.
 pub(crate) fn boot_once(options: Options) {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        // Another way of booting may have been first, which is as well.
-        let _ = boot(options);
-    });
-    while !SCHED.booted.load(Ordering::Acquire) {
-        std::thread::yield_now();
-    }
+    // That it runs already is as well.
+    let _ = boot(options);
 }

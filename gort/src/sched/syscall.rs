@@ -9,7 +9,7 @@
 use super::SCHED;
 use super::current;
 use super::m::M;
-use super::park::{lock_to, unlock_from};
+use super::park::{keep_thread, lock_to, unlock_from};
 use super::switch::{switch_to_g0, systemstack};
 use super::wake;
 use crate::g::status::Status;
@@ -75,8 +75,12 @@ pub(crate) fn blocking_on_g0<R>(f: impl FnOnce() -> R) -> R {
     if std::ptr::eq(gp, mp.g0) {
         return f();
     }
-    systemstack(|| {
-        let _syscall = Syscall::enter(mp, gp, true);
-        f()
-    })
+    let call = || {
+        systemstack(|| {
+            let _syscall = Syscall::enter(mp, gp, true);
+            f()
+        })
+    };
+    // std counts panics per thread: one that panics comes back to its own.
+    if std::thread::panicking() { keep_thread(call) } else { call() }
 }

@@ -26,9 +26,12 @@ struct AtExit(Cell<Option<&'static G>>);
 impl Drop for AtExit {
     fn drop(&mut self) {
         if let Some(gp) = self.0.take() {
+            // With the descriptor in place: destructors may use other locals.
+            let panic = super::newproc::drop_extras(gp);
+            if panic.is_some() {
+                crate::sys::throw("a goroutine-local's destructor panicked at the end of a thread");
+            }
             tls::set::<{ tls::THREAD }>(0);
-            // SAFETY: the thread ends, and with it the only user of its extras.
-            drop(unsafe { crate::g::extras::take(gp) });
             FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gp);
         }
     }
@@ -89,11 +92,18 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
         return true;
     }
     if deadline == NEVER {
-        SCHED.locked(|s| {
-            s.waiting_threads += 1;
-            gp.lockedm.store(1, Ordering::Relaxed);
+        let counted = SCHED.locked(|s| {
+            // Under the lock, as in `wake`: one who is woken already does not wait.
+            let waits = gp.futex.load(Ordering::Relaxed) == 0;
+            if waits {
+                s.waiting_threads += 1;
+                gp.lockedm.store(1, Ordering::Relaxed);
+            }
+            waits
         });
-        deadlock::check();
+        if counted {
+            deadlock::check();
+        }
     }
     // Acquire: pairs with the Release in `wake`.
     while gp.futex.swap(0, Ordering::Acquire) == 0 {
@@ -101,26 +111,18 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
             return false;
         }
     }
-    uncount(gp);
     true
 }
 
-/// A thread that is being woken does not wait any more: to be said before it is woken, or a look for
-/// deadlocks in between would take it for one that waits. `lockedm` says whether it is counted.
-fn uncount(gp: &'static G) {
-    if gp.lockedm.load(Ordering::Relaxed) != 0 {
-        SCHED.locked(|s| {
-            if gp.lockedm.swap(0, Ordering::Relaxed) != 0 {
-                s.waiting_threads -= 1;
-            }
-        });
-    }
-}
-
-/// Wakes a plain thread that waits.
+/// Wakes a plain thread that waits. It is counted out with the same breath (`lockedm` says whether it is
+/// counted): a look for deadlocks must not take one that is about to go on for one that waits.
 pub(crate) fn wake(gp: &'static G) {
-    uncount(gp);
-    // Release: pairs with the Acquire in `wait`.
-    gp.futex.store(1, Ordering::Release);
+    SCHED.locked(|s| {
+        // Release: pairs with the Acquire in `wait`.
+        gp.futex.store(1, Ordering::Release);
+        if gp.lockedm.swap(0, Ordering::Relaxed) != 0 {
+            s.waiting_threads -= 1;
+        }
+    });
     futex::wake(&gp.futex, 1);
 }

@@ -274,22 +274,24 @@ fn other(gp: &'static G) -> Option<String> {
 
 /// Every goroutine but `own`, by id.
 pub(crate) fn all_but(own: &'static G) -> Vec<String> {
-    let mut list = Vec::new();
-    slab::for_each(|gp| {
-        if !std::ptr::eq(gp, own) {
-            list.push(gp);
-        }
-    });
-    list.sort_by_key(|gp| gp.id());
-    list.into_iter().filter_map(other).collect()
+    listed(Some(own))
 }
 
 /// Every goroutine, by id, on behalf of one that is none of them.
 pub(crate) fn all() -> Vec<String> {
+    listed(None)
+}
+
+fn listed(but: Option<&'static G>) -> Vec<String> {
+    // The ids are read once: a descriptor may be used again while we sort.
     let mut list = Vec::new();
-    slab::for_each(|gp| list.push(gp));
-    list.sort_by_key(|gp| gp.id());
-    list.into_iter().filter_map(other).collect()
+    slab::for_each(|gp| {
+        if !but.is_some_and(|own| std::ptr::eq(gp, own)) {
+            list.push((gp.id(), gp));
+        }
+    });
+    list.sort_by_key(|&(id, _)| id);
+    list.into_iter().filter_map(|(_, gp)| other(gp)).collect()
 }
 
 /// The calling goroutine's traceback, and the others' after it if `everyone`.

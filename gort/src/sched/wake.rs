@@ -178,9 +178,8 @@ pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) -> &'
     mp.set_nextp(pp);
     // Not so for a goroutine that is only kept here for a while: it has changed nothing, and the
     // template thread may not exist.
-    let locked = super::current::m()
-        .and_then(|own| own.lockedg.get())
-        .is_some_and(|gp| gp.lock_depth.get() > 0);
+    let locked =
+        super::current::m().and_then(|own| own.lockedg.get()).is_some_and(|gp| gp.lock_depth.get() > 0);
     if locked {
         // This thread's state (namespaces, priority, …) is its goroutine's business: a new thread must
         // not inherit it.
@@ -258,8 +257,11 @@ pub(crate) fn releasep(mp: &'static M) -> &'static P {
 /// Puts a P on the idle list. Go: `pidleput`.
 pub(crate) fn pidleput(s: &mut Locked, pp: &'static P) {
     if pp.id >= SCHED.procs() {
-        // Retired while nobody looked; what it has is moved on by `procresize`.
+        // Retired while it was on its way. It has run out of goroutines; its timers go where they are seen.
         pp.set_status(PStatus::Dead);
+        if let Some(first) = SCHED.p(0).filter(|first| !ptr::eq(*first, pp)) {
+            pp.timers.move_to(&first.timers);
+        }
         return;
     }
     pp.set_status(PStatus::Idle);
@@ -304,8 +306,9 @@ fn take_nextp(mp: &'static M) {
 /// While a P is busy, sysmon looks after the timers of idle Ps too; so it is enough that the *last* Ms
 /// to fall asleep see to it that one of them wakes in time.
 pub(crate) fn wait_for_work(mp: &'static M) {
+    let mut may_poll = true;
     loop {
-        let next = SCHED.next_timer();
+        let next = if may_poll { SCHED.next_timer() } else { NEVER };
         let poll = SCHED.locked(|s| {
             s.idle_ms.push(mp);
             let until = SCHED.poll_until.load(Ordering::Relaxed);
@@ -330,7 +333,12 @@ pub(crate) fn wait_for_work(mp: &'static M) {
                 s.idle_ms.iter().position(|&m| ptr::eq(m, mp)).map(|i| s.idle_ms.remove(i)).is_some()
             });
             if ours {
-                let Some(pp) = SCHED.pidleget() else { continue };
+                let Some(pp) = SCHED.pidleget() else {
+                    // All Ps are busy, and their owners see to the timers, sysmon behind them. Whoever
+                    // is idle next waits for the timers that are left.
+                    may_poll = false;
+                    continue;
+                };
                 mp.spinning.set(true);
                 SCHED.idle.spin();
                 return acquirep(mp, pp);

@@ -225,6 +225,7 @@ fn deadlock_scope() {
     gort::scope(|s| {
         s.spawn(gort::park);
     });
+    std::hint::black_box(());
 }
 
 fn deadlock_locked() {
@@ -722,6 +723,47 @@ fn scoped_result_panics_when_dropped() {
     println!("dropped {}", DROPPED.load(SeqCst));
 }
 
+/// A plain thread's local sets another when it is dropped: that is dropped too.
+fn local_set_by_destructor_on_thread() {
+    struct Sets;
+    impl Drop for Sets {
+        fn drop(&mut self) {
+            LATE.with(|_| ());
+        }
+    }
+    gort::goroutine_local! {
+        static SETS: Sets = Sets;
+        static LATE: Says = Says("late");
+    }
+    let thread = std::thread::spawn(|| SETS.with(|_| ()));
+    gort::blocking_on_system_stack(|| thread.join().unwrap());
+    gort::spawn(|| SETS.with(|_| ())).join().unwrap();
+}
+
+/// One thread that goes in and out: all is asleep often, and never for good.
+fn runs_again_and_again() {
+    boot();
+    for i in 0..100_000 {
+        assert_eq!(gort::run(move || i), i);
+    }
+    println!("ran");
+}
+
+/// Two threads boot at the same time: whoever is told that a runtime runs may use it.
+fn boots_at_once() {
+    let threads: Vec<_> = (0..4)
+        .map(|i| {
+            std::thread::spawn(move || {
+                // SAFETY: as in `boot`.
+                let _ = unsafe { gort::boot(gort::Options::default()) };
+                gort::run(|| i)
+            })
+        })
+        .collect();
+    let sum: i32 = threads.into_iter().map(|t| t.join().unwrap()).sum();
+    println!("{sum}");
+}
+
 /// A destructor that runs because of goexit panics inside and catches that: it is a panic all the same.
 fn panic_inside_goexit() {
     struct Panics(Arc<Mutex<u8>>);
@@ -755,6 +797,29 @@ fn local_used_by_its_destructor() {
     gort::goroutine_local! { static OWN: Own = Own; }
     let ended = gort::spawn(|| OWN.with(|_| ())).join();
     println!("ended {}", ended.is_ok());
+}
+
+/// Dumps read descriptors that are used again and again meanwhile.
+fn dumps_while_many_end() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let workers: Vec<_> = (0..16)
+        .map(|_| {
+            let stop = stop.clone();
+            gort::spawn(move || {
+                while !stop.load(SeqCst) {
+                    let handles: Vec<_> = (0..50).map(|_| gort::spawn(gort::yield_now)).collect();
+                    handles.into_iter().for_each(|h| h.join().unwrap());
+                }
+            })
+        })
+        .collect();
+    for _ in 0..100 {
+        assert!(gort::runtime::stack(true).starts_with("goroutine 1 [running]:"));
+        gort::yield_now();
+    }
+    stop.store(true, SeqCst);
+    workers.into_iter().for_each(|w| w.join().unwrap());
+    println!("dumped");
 }
 
 type Case = (&'static str, fn());
@@ -817,6 +882,8 @@ const CASES: &[Case] = &[
     ("traced", traced),
     ("plenty_of_stack", plenty_of_stack),
     ("main_has_eight_mib", main_has_eight_mib),
+    ("local_set_by_destructor_on_thread", local_set_by_destructor_on_thread),
+    ("dumps_while_many_end", dumps_while_many_end),
     ("waiting_while_panicking", waiting_while_panicking),
     ("local_panics_when_dropped", local_panics_when_dropped),
     ("scoped_result_panics_when_dropped", scoped_result_panics_when_dropped),
@@ -899,6 +966,8 @@ fn main() {
             boot();
             gort::run(|| user_function("in run"));
         }
+        "runs_again_and_again" => runs_again_and_again(),
+        "boots_at_once" => boots_at_once(),
         "runs_from_threads" => runs_from_threads(),
         _ => unit::main(),
     }
