@@ -53,7 +53,8 @@ unsafe fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
         // A destructor of a local has panicked.
         result = result.and(Err(payload));
     }
-    let panicked = result.is_err();
+    // The end by goexit is no panic.
+    let panicked = result.is_err() && !gp.goexiting.get();
     // SAFETY: the closure has left the slot.
     unsafe { slot_write::<Result<T, Payload>>(gp, result) };
     if publish_result(gp) {
@@ -184,7 +185,7 @@ impl<T> Handle<T> {
         let _release = Release(gp);
         // SAFETY: as in `join`.
         let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
-        result.is_err()
+        result.is_err() && !gp.goexiting.get()
     }
 
     /// Gives up the result; whether it was there and a panic.
@@ -309,6 +310,7 @@ impl Builder {
     }
 
     /// A descriptor with its stack attached at once, so that failure can be told.
+    #[track_caller]
     pub(crate) fn prepare(&self, pc: usize, location: &'static Location<'static>) -> io::Result<&'static G> {
         if let Some(size) = self.spec.stack_size
             && stack::order_for(size).is_none()

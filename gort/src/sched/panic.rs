@@ -62,7 +62,9 @@ pub(crate) fn die(gp: &'static G, status: i32) -> ! {
     // One at a time; the first ends the process.
     static DYING: Mutex<()> = Mutex::new(());
     let _dying = DYING.lock();
-    if traceback_level() > TracebackLevel::None {
+    // Of the main goroutine plain Rust tells no more than the message, unless asked.
+    let enough = if gp.id() == 1 { TracebackLevel::Single } else { TracebackLevel::None };
+    if traceback_level() > enough {
         // SAFETY: the goroutine runs this itself.
         let frames = unsafe { extras::get(gp) }.map(|e| std::mem::take(&mut e.panic_frames));
         let mut text = String::from("\n");

@@ -222,6 +222,8 @@ fn runtime_main(main: Box<dyn FnOnce() + Send>) {
 /// Boots beside a plain thread, which stays one.
 pub(crate) fn boot(options: Options) -> Result<(), BootError> {
     let (mp, _begun) = begin()?;
+    // 1 is the main goroutine's, which there is none of.
+    SCHED.goidgen.store(2, Ordering::Relaxed);
     init(mp, &options, false);
     let pp = SCHED.pidleget().expect("procresize made one");
     mp.set_nextp(Some(pp));

@@ -17,8 +17,8 @@ use crate::sys::clock;
 /// How long a goroutine may run before others get their turn. Go: `forcePreemptNS`.
 const SLICE: u64 = 10_000_000;
 /// Sleep while something waits in a queue, and while nothing does.
-const SHORT: u64 = 250_000;
-const LONG: u64 = 1_000_000;
+const SHORT: u64 = 150_000;
+const LONG: u64 = 500_000;
 /// Rounds with all Ps idle before sysmon sleeps until told.
 const IDLE_ROUNDS: u32 = 20;
 
