@@ -1,7 +1,8 @@
-//! The attributes and the macro of [gort](https://docs.rs/gort), a Go runtime for Rust programs.
+//! The attributes and the macros of [gort](https://docs.rs/gort), a Go runtime for Rust programs.
 //!
 //! Programs depend on `gort`, which re-exports what is here: as `gort::main`, `gort::test` and,
-//! behind a `macro_rules!` macro that hands over its `$crate`, `gort::go!`.
+//! behind `macro_rules!` macros that hand over their `$crate`, `gort::go!`, `gort::select!` and
+//! `gort::select_biased!`.
 //!
 //! What holds of every expansion:
 //!
@@ -20,6 +21,8 @@ mod go_syntax;
 mod invisible;
 mod main_attr;
 mod options;
+mod select;
+mod select_syntax;
 mod test_attr;
 
 /// Starts the runtime and runs `fn main` as its first goroutine.
@@ -158,4 +161,38 @@ pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn go(input: TokenStream) -> TokenStream {
     go::expand(input.into()).into()
+}
+
+/// What `gort::select!` and `gort::select_biased!` expand to: `select! { [$crate] new … }`, with the
+/// constructor of the `Select`. Documented there.
+///
+/// ```
+/// use gort::channel::unbounded;
+///
+/// #[gort::main]
+/// fn main() {
+///     let (tx, rx) = unbounded();
+///     gort::select! {
+///         recv(rx) -> value => panic!("{value:?}"),
+///         send(tx, 1) -> result => assert!(result.is_ok()),
+///     }
+///     let value = gort::select! {
+///         recv(rx) -> value => value.unwrap(),
+///         default => 0,
+///     };
+///     assert_eq!(value, 1);
+/// }
+/// ```
+///
+/// An arm that is neither `recv`, `send` nor `default` does not compile:
+///
+/// ```compile_fail
+/// # let (tx, rx) = gort::channel::unbounded::<()>();
+/// gort::select! {
+///     receive(rx) -> _ => {}
+/// }
+/// ```
+#[proc_macro]
+pub fn select(input: TokenStream) -> TokenStream {
+    select::expand(input.into()).into()
 }

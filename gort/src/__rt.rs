@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::process::{ExitCode, Termination};
 
-pub use gort_macros::go as go_impl;
+pub use gort_macros::{go as go_impl, select as select_impl};
 
+pub use crate::channel::macros::{no_such_arm, none_selected, select_timeout, try_select};
 use crate::sched::newproc::{Spec, getcallerpc, newproc};
 pub use crate::sched::rt0::Options;
 use crate::sched::{current, panic, park, rt0, schedinit};

@@ -54,10 +54,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("local", &["g", "sched"]),
     ("runtime", &["sched", "goroutine", "spawn"]),
     ("block_on", &["g", "wait"]),
-    ("channel", &["lock", "g", "sched", "wait"]),
-    ("sync", &["g", "sched", "wait", "goroutine"]),
+    ("channel", &["sys", "lock", "g", "sched", "wait", "goroutine"]),
+    ("sync", &["sys", "lock", "g", "sched", "wait", "goroutine", "channel"]),
     ("start", &["sched", "channel"]),
-    ("__rt", &["sched", "runtime", "spawn"]),
+    ("__rt", &["sched", "runtime", "spawn", "channel"]),
 ];
 
 fn source_files(dir: &Path, files: &mut Vec<PathBuf>) {

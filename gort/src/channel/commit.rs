@@ -19,12 +19,13 @@ use crate::sched::park;
 use crate::wait::{Chain, Popped, Waiter};
 
 impl<T> Chan<T> {
-    /// Commits to a receive if that needs no waiting.
-    pub(crate) fn commit_recv(&self, token: &mut Token) -> bool {
+    /// Commits to a receive if that needs no waiting. `stay` is for calls that are documented as not
+    /// blocking: the goroutine stays on its thread.
+    pub(crate) fn commit_recv(&self, token: &mut Token, stay: bool) -> bool {
         let message = match self.attempt_recv() {
             Got::Message(message) => message,
-            // Also called by `try_select`, which must not move the goroutine.
-            Got::Promise(sender) => park::keep_thread(|| self.await_promise(sender)),
+            Got::Promise(sender) if stay => park::keep_thread(|| self.await_promise(sender)),
+            Got::Promise(sender) => self.await_promise(sender),
             Got::Closed => {
                 token.state = State::Closed;
                 return true;

@@ -400,8 +400,12 @@ impl<T> Chan<T> {
     pub(crate) fn drop_receiver(&self) {
         if self.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.close();
-            let left = self.locked(|inner| std::mem::take(&mut inner.buf));
-            drop(left);
+            // If a message panics when dropped, the rest is leaked: another panic would be the end.
+            let mut left = ManuallyDrop::new(self.locked(|inner| std::mem::take(&mut inner.buf)));
+            while let Some(message) = left.pop_front() {
+                drop(message);
+            }
+            drop(ManuallyDrop::into_inner(left));
         }
     }
 

@@ -19,8 +19,10 @@
 mod commit;
 mod core;
 mod err;
+pub(crate) mod macros;
 mod receiver;
 mod select;
+mod selected;
 mod sender;
 mod timer;
 mod token;
@@ -29,8 +31,10 @@ pub use self::err::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError, SendTimeoutError,
     TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
+pub use self::macros::{select, select_biased};
 pub use self::receiver::{IntoIter, Iter, Receiver, TryIter};
-pub use self::select::{Select, SelectedOperation};
+pub use self::select::Select;
+pub use self::selected::SelectedOperation;
 pub use self::sender::Sender;
 
 use std::sync::Arc;

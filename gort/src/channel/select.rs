@@ -9,15 +9,13 @@
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use super::core::{Chan, Side};
+use super::core::Side;
 use super::receiver::{Flavor, time_message};
 use super::token::{State, Token, put};
 use super::{
-    ReadyTimeoutError, Receiver, RecvError, SelectTimeoutError, SendError, Sender, TryReadyError,
-    TrySelectError,
+    ReadyTimeoutError, Receiver, SelectTimeoutError, SelectedOperation, Sender, TryReadyError, TrySelectError,
 };
 use crate::g::G;
 use crate::g::wait_reason::WaitReason;
@@ -27,8 +25,8 @@ use crate::wait::Waiter;
 
 /// One operation as a select sees it.
 trait Operation {
-    /// Commits to it if that needs no waiting.
-    fn commit(&self, token: &mut Token) -> bool;
+    /// Commits to it if that needs no waiting. With `stay` the goroutine is not moved.
+    fn commit(&self, token: &mut Token, stay: bool) -> bool;
     /// Queues a waiter, unless it needs no waiting.
     fn enqueue(&self, waiter: &Waiter) -> bool;
     /// Takes the waiter off; true if it was won, which the token then tells.
@@ -45,7 +43,7 @@ trait Operation {
 }
 
 impl<T> Operation for Sender<T> {
-    fn commit(&self, token: &mut Token) -> bool {
+    fn commit(&self, token: &mut Token, _stay: bool) -> bool {
         self.chan.commit_send(token)
     }
 
@@ -75,9 +73,9 @@ impl<T> Operation for Sender<T> {
 }
 
 impl<T> Operation for Receiver<T> {
-    fn commit(&self, token: &mut Token) -> bool {
+    fn commit(&self, token: &mut Token, stay: bool) -> bool {
         let time = match &self.flavor {
-            Flavor::Chan(chan) => return chan.commit_recv(token),
+            Flavor::Chan(chan) => return chan.commit_recv(token, stay),
             Flavor::At(at) => at.take(),
             Flavor::Tick(tick) => tick.take(),
             Flavor::Never => None,
@@ -241,12 +239,7 @@ impl<'a> Select<'a> {
         assert!(index < self.next_index, "index out of bounds; {index} >= {}", self.next_index);
         let i = (0..self.len).find(|&i| self.arm(i).index == index).expect("no operation with this index");
         for j in i + 1..self.len {
-            let arm = self.arm(j);
-            if j - 1 < INLINE {
-                self.inline[j - 1] = Some(arm);
-            } else {
-                self.more[j - 1 - INLINE] = arm;
-            }
+            self.set_arm(j - 1, self.arm(j));
         }
         self.len -= 1;
         if self.len < INLINE {
@@ -259,19 +252,35 @@ impl<'a> Select<'a> {
         if i < INLINE { self.inline[i].expect("an arm") } else { self.more[i - INLINE] }
     }
 
-    /// Indices of the arms in the order in which they are tried.
-    fn order(&self) -> impl Iterator<Item = usize> + use<> {
-        let n = self.len;
-        let start = if self.biased || n < 2 { 0 } else { current::random_below(n as u32) as usize };
-        (0..n).map(move |i| if start + i < n { start + i } else { start + i - n })
+    fn set_arm(&mut self, i: usize, arm: Arm<'a>) {
+        if i < INLINE {
+            self.inline[i] = Some(arm);
+        } else {
+            self.more[i - INLINE] = arm;
+        }
+    }
+
+    /// Makes every order in which the arms are tried and queued equally likely, unless it is biased.
+    /// To begin somewhere and go around would prefer an arm that follows one that is never ready.
+    fn shuffle(&mut self) {
+        if self.biased {
+            return;
+        }
+        for i in (1..self.len).rev() {
+            let j = current::random_below(i as u32 + 1) as usize;
+            let (a, b) = (self.arm(i), self.arm(j));
+            self.set_arm(i, b);
+            self.set_arm(j, a);
+        }
     }
 
     fn operation(&self, arm: Arm<'_>, token: Token) -> SelectedOperation<'a> {
-        SelectedOperation { token, index: arm.index, address: arm.address, select: PhantomData }
+        SelectedOperation::new(token, arm.index, arm.address)
     }
 
-    fn try_once(&self, token: &mut Token) -> Option<Arm<'a>> {
-        self.order().map(|i| self.arm(i)).find(|arm| arm.operation.commit(token))
+    fn try_once(&mut self, token: &mut Token, stay: bool) -> Option<Arm<'a>> {
+        self.shuffle();
+        (0..self.len).map(|i| self.arm(i)).find(|arm| arm.operation.commit(token, stay))
     }
 
     /// Selects an operation that needs no waiting; it must be completed.
@@ -280,7 +289,7 @@ impl<'a> Select<'a> {
     /// There is none.
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
         let mut token = Token::new();
-        match self.try_once(&mut token) {
+        match self.try_once(&mut token, true) {
             Some(arm) => Ok(self.operation(arm, token)),
             None => Err(TrySelectError),
         }
@@ -319,7 +328,7 @@ impl<'a> Select<'a> {
         park::check_preempt();
         loop {
             let mut token = Token::new();
-            if let Some(arm) = self.try_once(&mut token) {
+            if let Some(arm) = self.try_once(&mut token, false) {
                 return Some(self.operation(arm, token));
             }
             let waiters = Waiters::new(self.len);
@@ -344,7 +353,7 @@ impl<'a> Select<'a> {
             }
             if clock::nanotime() >= deadline {
                 // A last look: what has come meanwhile is not to be missed.
-                return self.try_once(&mut token).map(|arm| self.operation(arm, token));
+                return self.try_once(&mut token, false).map(|arm| self.operation(arm, token));
             }
         }
     }
@@ -357,9 +366,10 @@ impl<'a> Select<'a> {
         park::park_commit(deadline.min(due), reason, |gp, seq| (0..self.len).all(|i| queue(gp, seq, i)));
     }
 
-    fn find_ready(&self) -> Option<usize> {
+    fn find_ready(&mut self) -> Option<usize> {
+        self.shuffle();
         let gp = current::g();
-        self.order().map(|i| self.arm(i)).find(|arm| arm.operation.is_ready(gp)).map(|arm| arm.index)
+        (0..self.len).map(|i| self.arm(i)).find(|arm| arm.operation.is_ready(gp)).map(|arm| arm.index)
     }
 
     /// The index of an operation that needs no waiting at this moment. Nothing is agreed on: somebody
@@ -434,65 +444,5 @@ impl Default for Select<'_> {
 impl fmt::Debug for Select<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad("Select { .. }")
-    }
-}
-
-/// An operation that a select has agreed on with the other side. It must be completed by
-/// [`send`](Self::send) or [`recv`](Self::recv), or the drop panics: the other side waits for it.
-#[must_use]
-pub struct SelectedOperation<'a> {
-    token: Token,
-    index: usize,
-    address: *const (),
-    select: PhantomData<&'a ()>,
-}
-
-impl SelectedOperation<'_> {
-    /// The index that its `Select` gave it.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Takes the token out and leaves nothing to complete.
-    fn complete(mut self) -> Token {
-        let token = std::mem::replace(&mut self.token, Token::new());
-        std::mem::forget(self);
-        token
-    }
-
-    /// Completes a send.
-    ///
-    /// # Errors
-    /// The channel is disconnected or closed: the message comes back.
-    ///
-    /// # Panics
-    /// When `sender` is not the one that was added to the select.
-    pub fn send<T>(self, sender: &Sender<T>, message: T) -> Result<(), SendError<T>> {
-        assert!(sender.chan.address() == self.address, "passed a sender that wasn't selected");
-        sender.chan.complete_send(self.complete(), message)
-    }
-
-    /// Completes a receive.
-    ///
-    /// # Errors
-    /// The channel is empty and disconnected or closed.
-    ///
-    /// # Panics
-    /// When `receiver` is not the one that was added to the select.
-    pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
-        assert!(receiver.address() == self.address, "passed a receiver that wasn't selected");
-        Chan::<T>::complete_recv(self.complete())
-    }
-}
-
-impl Drop for SelectedOperation<'_> {
-    fn drop(&mut self) {
-        panic!("dropped `SelectedOperation` without completing the operation");
-    }
-}
-
-impl fmt::Debug for SelectedOperation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad("SelectedOperation { .. }")
     }
 }

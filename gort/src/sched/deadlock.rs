@@ -33,10 +33,11 @@ fn asleep() -> bool {
 fn no_foreign_thread() -> bool {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
     let tasks = tasks.count();
-    // An M whose thread has not begun to run may not be among the tasks yet.
-    let begun = |mp: &&&super::m::M| mp.tid.load(Ordering::Relaxed) != 0;
-    let known = SCHED.locked(|s| s.all_ms.iter().filter(begun).count() + s.waiting_threads as usize);
-    tasks <= known
+    SCHED.locked(|s| {
+        // While a thread is being started, whether it is among the tasks is anybody's guess. Who starts
+        // it runs, and looks again when it goes to sleep.
+        s.all_ms.iter().all(|mp| mp.started.get()) && tasks <= s.all_ms.len() + s.waiting_threads as usize
+    })
 }
 
 #[cold]

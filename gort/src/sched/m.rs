@@ -74,6 +74,8 @@ pub(crate) struct M {
     /// What g0 is asked to run.
     pub(crate) call: Cell<Option<Call>>,
     pub(crate) start: StartFn,
+    /// Whether its thread is there for sure. Written by who starts it.
+    pub(crate) started: Mark,
     /// The kernel's id of the thread, 0 before it runs.
     pub(crate) tid: AtomicI32,
 }
@@ -101,6 +103,7 @@ impl M {
             pending: Cell::new(None),
             call: Cell::new(None),
             start,
+            started: Mark::default(),
             tid: AtomicI32::new(0),
         }
     }

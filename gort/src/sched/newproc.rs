@@ -259,10 +259,9 @@ pub(crate) fn end_user(gp: &'static G) {
 /// the same way, but not those that are gone. Gives the last panic of a destructor.
 pub(crate) fn drop_extras(gp: &'static G) -> Option<Box<dyn Any + Send>> {
     let mut panic = None;
-    loop {
-        // SAFETY: the goroutine (or plain thread) runs this itself, and the reference ends before user
-        // code runs.
-        let Some(extras) = (unsafe { extras::get(gp) }) else { break };
+    // SAFETY: the goroutine (or plain thread) runs this itself, and the reference ends before user code
+    // runs.
+    while let Some(extras) = unsafe { extras::get(gp) } {
         let locals = std::mem::take(&mut extras.locals);
         if locals.is_empty() {
             break;

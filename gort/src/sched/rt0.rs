@@ -187,6 +187,7 @@ pub(crate) fn rt0(options: Options, main: Box<dyn FnOnce() + Send>) -> ! {
         Ok(right) => right,
         Err(e) => panic!("{e}"),
     };
+    mp.started.set(true);
     init(mp, &options, true);
     let pp = SCHED.pidleget().expect("procresize made one");
     wake::acquirep(mp, pp);

@@ -205,6 +205,7 @@ fn start_thread(mp: &'static M) {
     if let Err(e) = thread::spawn(G0_STACK, main, ptr::from_ref(mp).cast_mut().cast()) {
         throw(&format!("runtime: failed to create new OS thread: {e}"));
     }
+    mp.started.set(true);
 }
 
 static TEMPLATE_WORK: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
@@ -234,6 +235,7 @@ pub(crate) fn template_thread() -> ! {
         for mp in work {
             start_thread(mp);
         }
+        deadlock::check();
     }
 }
 

@@ -1,26 +1,20 @@
-//! `std::sync::Mutex` for goroutines.
+//! `std::sync::Mutex` for goroutines: data and poison.
 //!
-//! State: 0 free, 1 held, 2 held and somebody may wait. A waiter sets 2 and queues itself under the
-//! queue's lock; an unlocker that finds 2 takes one off under the same lock, so it comes either before
-//! the waiter's exchange, which then finds 0, or after the waiter has queued itself. Who was woken
-//! tries again: whoever is quicker gets the lock.
+//! The lock itself is in [`raw_mutex`](super::raw_mutex). Invariant: a guard exists exactly while the
+//! lock is held for it, and only through a guard is the data reached.
 
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
-use crate::g::wait_reason::WaitReason;
+use super::raw_mutex::RawMutex;
 use crate::sched::park;
-use crate::wait::Monitor;
-
-/// How often a taker looks before it queues itself.
-const SPIN: u32 = 30;
 
 /// Mutual exclusion: `std::sync::Mutex`, except that [`lock`](Mutex::lock) blocks a goroutine and not
-/// its thread. Poisoned when a holder panics, not when it is ended by [`goexit`](crate::goexit).
+/// its thread. Who waits gets it after about a millisecond of bad luck against others. Poisoned when a holder panics, not when it is ended by [`goexit`](crate::goexit).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -42,9 +36,9 @@ const SPIN: u32 = 30;
 /// # });
 /// ```
 pub struct Mutex<T: ?Sized> {
-    state: AtomicU32,
+    raw: RawMutex,
+    /// Written and read by holders, and asked for by anybody.
     poisoned: AtomicBool,
-    waiters: Monitor<()>,
     data: UnsafeCell<T>,
 }
 
@@ -71,12 +65,7 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 impl<T> Mutex<T> {
     /// An unlocked mutex.
     pub const fn new(value: T) -> Self {
-        Self {
-            state: AtomicU32::new(0),
-            poisoned: AtomicBool::new(false),
-            waiters: Monitor::new(()),
-            data: UnsafeCell::new(value),
-        }
+        Self { raw: RawMutex::new(), poisoned: AtomicBool::new(false), data: UnsafeCell::new(value) }
     }
 
     /// The data.
@@ -98,34 +87,8 @@ impl<T: ?Sized> Mutex<T> {
     /// When poisoned; the guard is inside.
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         park::check_preempt();
-        // Acquire: pairs with the Release in `unlock`.
-        if self.state.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            self.lock_slow();
-        }
-        self.guard()
-    }
-
-    #[cold]
-    fn lock_slow(&self) {
-        for _ in 0..SPIN {
-            if self.state.load(Ordering::Relaxed) == 0
-                && self.state.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            {
-                return;
-            }
-            std::hint::spin_loop();
-        }
-        loop {
-            let mut taken = false;
-            self.waiters.wait_if(WaitReason::Mutex, |()| {
-                taken = self.state.swap(2, Ordering::Acquire) == 0;
-                !taken
-            });
-            // If we have it, it says 2 although perhaps nobody waits: the unlock looks once too often.
-            if taken {
-                return;
-            }
-        }
+        self.raw.lock();
+        self.guard(crate::panicking())
     }
 
     /// Takes the lock if it is free.
@@ -133,22 +96,16 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     /// `WouldBlock` when it is held, `Poisoned` when poisoned.
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        if self.state.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        if !self.raw.try_lock() {
             return Err(TryLockError::WouldBlock);
         }
-        self.guard().map_err(TryLockError::Poisoned)
+        self.guard(crate::panicking()).map_err(TryLockError::Poisoned)
     }
 
-    fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
-        let guard = MutexGuard { mutex: self, panicking: crate::panicking(), not_send: PhantomData };
+    /// The guard of one who has the lock, and whether it panicked already when it locked.
+    fn guard(&self, panicking: bool) -> LockResult<MutexGuard<'_, T>> {
+        let guard = MutexGuard { mutex: self, panicking, not_send: PhantomData };
         if self.is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
-    }
-
-    fn unlock(&self) {
-        // Release: what was done under the lock is seen by the next holder.
-        if self.state.swap(0, Ordering::Release) == 2 {
-            self.waiters.wake_one_if(|()| true);
-        }
     }
 
     /// Whether a holder has panicked.
@@ -172,6 +129,26 @@ impl<T: ?Sized> Mutex<T> {
     }
 }
 
+/// A mutex that a [`Condvar`](super::Condvar) has unlocked and must lock again.
+pub(super) struct Unlocked<'a, T: ?Sized> {
+    mutex: &'a Mutex<T>,
+    panicking: bool,
+}
+
+/// Unlocks for the time of a wait, which poisons nothing. Never parks.
+pub(super) fn unlock_for_wait<T: ?Sized>(guard: MutexGuard<'_, T>) -> Unlocked<'_, T> {
+    let unlocked = Unlocked { mutex: guard.mutex, panicking: guard.panicking };
+    std::mem::forget(guard);
+    unlocked.mutex.raw.unlock();
+    unlocked
+}
+
+/// Locks again: the same guard as before, in std's eyes.
+pub(super) fn relock<'a, T: ?Sized>(unlocked: Unlocked<'a, T>) -> LockResult<MutexGuard<'a, T>> {
+    unlocked.mutex.raw.lock();
+    unlocked.mutex.guard(unlocked.panicking)
+}
+
 impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
@@ -193,7 +170,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         if !self.panicking && crate::panicking() {
             self.mutex.poisoned.store(true, Ordering::Relaxed);
         }
-        self.mutex.unlock();
+        self.mutex.raw.unlock();
     }
 }
 

@@ -1,0 +1,81 @@
+//! What a select has agreed on, until it is carried out.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::core::Chan;
+use super::token::Token;
+use super::{Receiver, RecvError, SendError, Sender};
+
+/// An operation that a select has agreed on with the other side. It must be completed by
+/// [`send`](Self::send) or [`recv`](Self::recv), or the drop panics: the other side waits for it.
+#[must_use]
+pub struct SelectedOperation<'a> {
+    token: Token,
+    index: usize,
+    address: *const (),
+    select: PhantomData<&'a ()>,
+}
+
+impl SelectedOperation<'_> {
+    pub(super) fn new(token: Token, index: usize, address: *const ()) -> Self {
+        Self { token, index, address, select: PhantomData }
+    }
+
+    /// Stands for no operation; see `select!`.
+    pub(super) fn none() -> Self {
+        Self::new(Token::new(), usize::MAX, std::ptr::null())
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.index == usize::MAX
+    }
+
+    /// The index that its `Select` gave it.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Takes the token out and leaves nothing to complete.
+    fn complete(mut self) -> Token {
+        let token = std::mem::replace(&mut self.token, Token::new());
+        std::mem::forget(self);
+        token
+    }
+
+    /// Completes a send.
+    ///
+    /// # Errors
+    /// The channel is disconnected or closed: the message comes back.
+    ///
+    /// # Panics
+    /// When `sender` is not the one that was added to the select.
+    pub fn send<T>(self, sender: &Sender<T>, message: T) -> Result<(), SendError<T>> {
+        assert!(sender.chan.address() == self.address, "passed a sender that wasn't selected");
+        sender.chan.complete_send(self.complete(), message)
+    }
+
+    /// Completes a receive.
+    ///
+    /// # Errors
+    /// The channel is empty and disconnected or closed.
+    ///
+    /// # Panics
+    /// When `receiver` is not the one that was added to the select.
+    pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
+        assert!(receiver.address() == self.address, "passed a receiver that wasn't selected");
+        Chan::<T>::complete_recv(self.complete())
+    }
+}
+
+impl Drop for SelectedOperation<'_> {
+    fn drop(&mut self) {
+        panic!("dropped `SelectedOperation` without completing the operation");
+    }
+}
+
+impl fmt::Debug for SelectedOperation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("SelectedOperation { .. }")
+    }
+}

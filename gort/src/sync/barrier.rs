@@ -1,0 +1,92 @@
+//! `std::sync::Barrier` for goroutines.
+//!
+//! Invariant, under the lock: everybody who is queued has come in the present generation. So the leader
+//! wakes exactly its own, and nobody has to look again.
+
+use std::fmt;
+
+use crate::g::wait_reason::WaitReason;
+use crate::sched::park;
+use crate::wait::Monitor;
+
+/// Lets several goroutines or threads go on together.
+///
+/// ```
+/// use gort::sync::{Arc, Barrier};
+///
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let barrier = Arc::new(Barrier::new(3));
+/// let handles: Vec<_> = (0..3)
+///     .map(|_| {
+///         let barrier = barrier.clone();
+///         gort::spawn(move || barrier.wait().is_leader())
+///     })
+///     .collect();
+/// let leaders = handles.into_iter().map(|h| h.join().unwrap()).filter(|&l| l).count();
+/// assert_eq!(leaders, 1);
+/// # });
+/// ```
+pub struct Barrier {
+    n: usize,
+    state: Monitor<State>,
+}
+
+struct State {
+    arrived: usize,
+    generation: u64,
+}
+
+/// What [`Barrier::wait`] gives: one of those who have met is the leader.
+pub struct BarrierWaitResult(bool);
+
+impl Barrier {
+    /// A barrier at which `n` meet. With 0 or 1 nobody waits.
+    pub const fn new(n: usize) -> Self {
+        Self { n, state: Monitor::new(State { arrived: 0, generation: 0 }) }
+    }
+
+    /// Blocks until `n` have called this, the last of whom is the leader. Then the barrier is as new.
+    /// May move the goroutine to another thread.
+    pub fn wait(&self) -> BarrierWaitResult {
+        park::check_preempt();
+        let mut mine = None;
+        self.state.wake_all_if(|s| {
+            s.arrived += 1;
+            if s.arrived < self.n {
+                mine = Some(s.generation);
+                return false;
+            }
+            s.arrived = 0;
+            s.generation += 1;
+            true
+        });
+        if let Some(mine) = mine {
+            self.state.wait_if(WaitReason::Barrier, |s| s.generation == mine);
+        }
+        BarrierWaitResult(mine.is_none())
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier").finish_non_exhaustive()
+    }
+}
+
+impl std::panic::RefUnwindSafe for Barrier {}
+impl std::panic::UnwindSafe for Barrier {}
+
+impl BarrierWaitResult {
+    /// Whether this was the last to come.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.0
+    }
+}
+
+impl fmt::Debug for BarrierWaitResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BarrierWaitResult").field("is_leader", &self.is_leader()).finish()
+    }
+}

@@ -1,0 +1,132 @@
+//! The guards of [`RwLock`]: who may reach its data, and how. A guard is made only by one who has taken
+//! the lock in its mode, and releases it when dropped.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::Ordering;
+
+use super::RwLock;
+
+/// The right to read the data of an [`RwLock`]; dropping it gives it up. It may move between threads
+/// with its goroutine but is not `Send`, as std's.
+#[must_use = "if unused the RwLock will immediately unlock"]
+pub struct RwLockReadGuard<'a, T: ?Sized> {
+    lock: &'a RwLock<T>,
+    not_send: PhantomData<*const ()>,
+}
+
+/// The right to the data of an [`RwLock`]; dropping it gives it up. Not `Send`, as std's.
+#[must_use = "if unused the RwLock will immediately unlock"]
+pub struct RwLockWriteGuard<'a, T: ?Sized> {
+    lock: &'a RwLock<T>,
+    panicking: bool,
+    not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: a shared guard gives shared access to the data only.
+unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
+
+/// The guard of one who has taken `lock` to read.
+pub(super) fn reader<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    RwLockReadGuard { lock, not_send: PhantomData }
+}
+
+/// The guard of one who has taken `lock` to write.
+pub(super) fn writer<T: ?Sized>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    RwLockWriteGuard { lock, panicking: crate::panicking(), not_send: PhantomData }
+}
+
+impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
+    fn poison(&self) {
+        if !self.panicking && crate::panicking() {
+            self.lock.poisoned.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// From writing to reading, with no writer in between. Readers who wait come in as well.
+    ///
+    /// ```
+    /// use gort::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let lock = RwLock::new(1);
+    /// let mut guard = lock.write().unwrap();
+    /// *guard = 2;
+    /// let guard = RwLockWriteGuard::downgrade(guard);
+    /// assert_eq!(*lock.read().unwrap(), *guard);
+    /// # });
+    /// ```
+    pub fn downgrade(s: Self) -> RwLockReadGuard<'a, T> {
+        let guard = ManuallyDrop::new(s);
+        guard.poison();
+        guard.lock.raw.downgrade();
+        reader(guard.lock)
+    }
+}
+
+impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
+    fn drop(&mut self) {
+        self.lock.raw.unlock_read();
+    }
+}
+
+impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
+    fn drop(&mut self) {
+        self.poison();
+        self.lock.raw.unlock_write();
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: while the guard lives nobody writes.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: while the guard lives the data is reached through it alone.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and the guard is borrowed exclusively.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for RwLockWriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

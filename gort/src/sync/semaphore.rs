@@ -1,0 +1,173 @@
+//! A counting semaphore, first come, first served.
+//!
+//! Invariants, under the lock
+//! - `wants` has one entry for each queued waiter, in the order of the queue.
+//! - While somebody waits the permits do not suffice for the first of them, or somebody is on its way to
+//!   grant them; newcomers queue behind, however little they want. So one that wants many gets them.
+//! - A waiter is woken with its permits taken for it.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use crate::g::wait_reason::WaitReason;
+use crate::sched::park;
+use crate::wait::Monitor;
+
+/// A number of permits, which are taken and given back: Go's `semaphore.Weighted`. Fair: who comes
+/// first is served first.
+///
+/// ```
+/// use gort::sync::Semaphore;
+///
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let semaphore = Semaphore::new(2);
+/// let permit = semaphore.acquire();
+/// let other = semaphore.try_acquire().expect("one is left");
+/// assert!(semaphore.try_acquire().is_none());
+/// drop((permit, other));
+/// assert_eq!(semaphore.available_permits(), 2);
+/// # });
+/// ```
+#[doc(alias = "Weighted")]
+pub struct Semaphore {
+    state: Monitor<State>,
+}
+
+struct State {
+    permits: usize,
+    wants: VecDeque<usize>,
+}
+
+impl State {
+    fn take(&mut self, n: usize) -> bool {
+        let may = self.wants.is_empty() && self.permits >= n;
+        if may {
+            self.permits -= n;
+        }
+        may
+    }
+}
+
+/// Permits of a [`Semaphore`]; dropping it gives them back.
+#[must_use = "if unused the permits are given back at once"]
+pub struct SemaphorePermit<'a> {
+    semaphore: &'a Semaphore,
+    n: usize,
+}
+
+impl Semaphore {
+    /// With `permits` permits.
+    pub const fn new(permits: usize) -> Self {
+        Self { state: Monitor::new(State { permits, wants: VecDeque::new() }) }
+    }
+
+    /// Blocks until there is a permit and takes it. May move the goroutine to another thread.
+    #[doc(alias = "Acquire")]
+    pub fn acquire(&self) -> SemaphorePermit<'_> {
+        self.acquire_many(1)
+    }
+
+    /// Blocks until there are `n` permits at the same time and takes them. Who comes later waits behind,
+    /// also for fewer. May move the goroutine to another thread.
+    ///
+    /// ```
+    /// use gort::sync::Semaphore;
+    ///
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let semaphore = Semaphore::new(3);
+    /// let permits = semaphore.acquire_many(2);
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// assert_eq!(permits.permits(), 2);
+    /// # });
+    /// ```
+    pub fn acquire_many(&self, n: usize) -> SemaphorePermit<'_> {
+        park::check_preempt();
+        self.state.wait_if(WaitReason::Semacquire, |s| {
+            let taken = s.take(n);
+            if !taken {
+                s.wants.push_back(n);
+            }
+            !taken
+        });
+        SemaphorePermit { semaphore: self, n }
+    }
+
+    /// Takes a permit if there is one and nobody waits for it.
+    #[doc(alias = "TryAcquire")]
+    pub fn try_acquire(&self) -> Option<SemaphorePermit<'_>> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `n` permits if there are as many and nobody waits for them.
+    pub fn try_acquire_many(&self, n: usize) -> Option<SemaphorePermit<'_>> {
+        self.state.with(|s| s.take(n)).then(|| SemaphorePermit { semaphore: self, n })
+    }
+
+    /// How many permits nobody has.
+    pub fn available_permits(&self) -> usize {
+        self.state.with(|s| s.permits)
+    }
+
+    /// Adds `n` permits. Never blocks.
+    ///
+    /// # Panics
+    /// When there would be more than `usize::MAX`.
+    #[doc(alias = "Release")]
+    pub fn add_permits(&self, n: usize) {
+        let fits = self.state.with(|s| match s.permits.checked_add(n) {
+            Some(permits) => {
+                s.permits = permits;
+                true
+            }
+            None => false,
+        });
+        assert!(fits, "gort: more permits than a semaphore can count");
+        let mut granted = true;
+        while granted {
+            self.state.wake_one_if(|s| {
+                granted = s.wants.front().is_some_and(|&want| want <= s.permits);
+                if granted {
+                    s.permits -= s.wants.pop_front().expect("looked at");
+                }
+                granted
+            });
+        }
+    }
+}
+
+impl std::panic::RefUnwindSafe for Semaphore {}
+impl std::panic::UnwindSafe for Semaphore {}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore").field("permits", &self.available_permits()).finish_non_exhaustive()
+    }
+}
+
+impl SemaphorePermit<'_> {
+    /// How many it stands for.
+    pub fn permits(&self) -> usize {
+        self.n
+    }
+
+    /// The permits are not given back: the semaphore has fewer from now on.
+    pub fn forget(mut self) {
+        self.n = 0;
+    }
+}
+
+impl Drop for SemaphorePermit<'_> {
+    fn drop(&mut self) {
+        if self.n > 0 {
+            self.semaphore.add_permits(self.n);
+        }
+    }
+}
+
+impl fmt::Debug for SemaphorePermit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SemaphorePermit").field("permits", &self.n).finish_non_exhaustive()
+    }
+}
