@@ -50,37 +50,42 @@ compile_error!("gort supports Linux on x86-64 and aarch64");
 extern crate self as gort;
 
 // L0 ground
+#[cfg(any(gort_runtime, loom))]
 mod primitive;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod sys;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod tls;
 
 // L1 parts
+#[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 mod global_runq;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod gobuf;
+#[cfg(any(gort_runtime, loom))]
 mod lock;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 mod note;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod rand;
+#[cfg(any(gort_runtime, loom))]
 mod runq;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod stack;
 
 // L2 goroutine descriptors
+#[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 mod g;
 
 // L3 timers return runnable goroutines
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod timer;
 
@@ -88,46 +93,46 @@ mod timer;
 #[cfg(loom)]
 #[path = "sched/idle.rs"]
 mod idle;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod sched;
 
 // L5 waiting
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod wait;
 
 // L6 what users see
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[doc(hidden)]
 pub mod __rt;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 mod block_on;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 pub mod channel;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod goroutine;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod local;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 pub mod runtime;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod scope;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod spawn;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod start;
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 pub mod sync;
 
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 mod exports {
     pub use crate::block_on::block_on;
     pub use crate::goroutine::{
@@ -145,5 +150,5 @@ mod exports {
     pub use crate::start::{boot, chan};
     pub use gort_macros::{main, test};
 }
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 pub use exports::*;
