@@ -93,6 +93,15 @@ pub(crate) fn retire(mp: &'static M) {
 
 /// Moves what a P has to where others find it. The caller owns it.
 fn empty(pp: &'static P) {
+    empty_queues(pp);
+    flush_gfree(pp);
+    // SAFETY: the caller owns the P.
+    unsafe { pp.stacks.flush() };
+}
+
+/// The part of that which somebody waits for: goroutines and timers. May be called under the
+/// scheduler's lock, which comes before those of the global queue and of timers.
+pub(crate) fn empty_queues(pp: &'static P) {
     let next = pp.runq.runnext();
     if next != 0 {
         pp.runq.set_runnext(0);
@@ -101,10 +110,7 @@ fn empty(pp: &'static P) {
     while let Some(entry) = pp.runq.get() {
         SCHED.global.put(&[entry]);
     }
-    flush_gfree(pp);
-    // SAFETY: the caller owns the P.
-    unsafe { pp.stacks.flush() };
-    if let Some(first) = SCHED.p(0) {
+    if let Some(first) = SCHED.p(0).filter(|first| !std::ptr::eq(*first, pp)) {
         pp.timers.move_to(&first.timers);
     }
 }

@@ -174,6 +174,13 @@ pub(crate) fn schedule(mp: &'static M) -> ! {
             wake::stopm(mp);
         }
         let gp = mp.pending.take().unwrap_or_else(|| find_runnable(mp));
+        if mp.p().is_some_and(|pp| pp.attention.load(Ordering::Relaxed) & RETIRE != 0) {
+            // Retired while it looked: the goroutine is for those that are left.
+            gp.status.set(Status::Running, Status::Runnable);
+            SCHED.global.put(&[entry::pack(gp)]);
+            super::procresize::retire(mp);
+            continue;
+        }
         if locked_elsewhere(mp, gp) {
             wake::start_locked_m(mp, gp);
             continue;
@@ -225,6 +232,10 @@ fn find_runnable(mp: &'static M) -> &'static G {
             if let Some(gp) = mp.pending.take() {
                 return work_found(mp, gp);
             }
+        }
+        if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
+            // To be emptied, not laid aside.
+            continue;
         }
         if let Some(gp) = sleep_without_work(mp, pp) {
             return work_found(mp, gp);

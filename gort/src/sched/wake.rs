@@ -259,11 +259,10 @@ pub(crate) fn releasep(mp: &'static M) -> &'static P {
 /// Puts a P on the idle list. Go: `pidleput`.
 pub(crate) fn pidleput(s: &mut Locked, pp: &'static P) {
     if pp.id >= SCHED.procs() {
-        // Retired while it was on its way. It has run out of goroutines; its timers go where they are seen.
+        // Retired while it was on its way: what it has goes where it is seen. It may have goroutines: a
+        // thief that has just filled its ring finds itself retired before it runs them.
+        super::procresize::empty_queues(pp);
         pp.set_status(PStatus::Dead);
-        if let Some(first) = SCHED.p(0).filter(|first| !ptr::eq(*first, pp)) {
-            pp.timers.move_to(&first.timers);
-        }
         return;
     }
     pp.set_status(PStatus::Idle);
