@@ -91,6 +91,10 @@ mod timer;
 
 // L4 the scheduler
 #[cfg(loom)]
+#[path = "sched/claim.rs"]
+#[allow(unsafe_code)]
+mod claim;
+#[cfg(loom)]
 #[path = "sched/idle.rs"]
 mod idle;
 #[cfg(gort_runtime)]

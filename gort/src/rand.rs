@@ -13,6 +13,10 @@ impl Rand {
         Self(Cell::new(seed | 1))
     }
 
+    pub(crate) fn reseed(&self, seed: u64) {
+        self.0.set(seed | 1);
+    }
+
     /// A number in `0..n`, `n > 0`.
     #[inline]
     pub(crate) fn below(&self, n: u32) -> u32 {

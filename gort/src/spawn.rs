@@ -18,7 +18,7 @@ use crate::goroutine::Goroutine;
 use crate::sched::newproc::{
     Spec, end_user, getcallerpc, gfput, launch, new_g, publish_result, slot_read, slot_write, specify,
 };
-use crate::sched::{SCHED, current, panic, park};
+use crate::sched::{SCHED, current, panic, park, section};
 use crate::stack;
 
 type Payload = Box<dyn Any + Send>;
@@ -323,7 +323,8 @@ impl Builder {
         let gp = new_g(pc, location, 0);
         specify(gp, &self.spec);
         let order = gp.order.get();
-        let stack = match current::m().and_then(|mp| mp.p()) {
+        let section = section::enter();
+        let stack = match section.as_ref().and_then(|s| s.m().p()) {
             // SAFETY: this thread's M owns the P.
             Some(pp) => unsafe { pp.stacks.alloc(order) },
             None => {
@@ -331,6 +332,7 @@ impl Builder {
                 stack::pool::take(order, 1, &mut one).map(|()| stack::Stack::from_raw(one[0], order))
             }
         };
+        drop(section);
         match stack {
             Ok(stack) => {
                 gp.set_stack(Some(stack));

@@ -46,8 +46,8 @@ pub(crate) fn goroutine() -> Option<&'static G> {
 
 /// A random number below `n`, for choices that must be fair.
 pub(crate) fn random_below(n: u32) -> u32 {
-    match m().and_then(M::p) {
-        Some(pp) => pp.rand.below(n),
+    match m() {
+        Some(mp) => mp.rand.below(n),
         None => thread::random_below(n),
     }
 }

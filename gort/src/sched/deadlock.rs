@@ -22,6 +22,7 @@ pub(crate) fn check() {
 fn asleep() -> bool {
     SCHED.locked(|s| {
         let running = s.all_ms.len() as i64
+            - s.free_ms.len() as i64
             - s.idle_ms.len() as i64
             - i64::from(s.locked_idle)
             - i64::from(s.system_ms);
@@ -36,7 +37,8 @@ fn no_foreign_thread() -> bool {
     SCHED.locked(|s| {
         // While a thread is being started, whether it is among the tasks is anybody's guess. Who starts
         // it runs, and looks again when it goes to sleep.
-        s.all_ms.iter().all(|mp| mp.started.get()) && tasks <= s.all_ms.len() + s.waiting_threads as usize
+        let threads = s.all_ms.iter().filter(|mp| mp.started.get()).count();
+        threads == s.all_ms.len() - s.free_ms.len() && tasks <= threads + s.waiting_threads as usize
     })
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct DebugVars {
     pub(crate) inittrace: bool,
     /// Guard pages by `mprotect` even where the kernel has better.
     pub(crate) noguardinstall: bool,
+    /// Full fences at every entry of the runtime even where the kernel has `membarrier`.
+    pub(crate) nomembarrier: bool,
 }
 
 impl fmt::Display for DebugVars {
@@ -45,6 +47,7 @@ impl DebugVars {
                 "scheddetail" => self.scheddetail = n > 0,
                 "tracebackancestors" => self.tracebackancestors = n,
                 "inittrace" => self.inittrace = n > 0,
+                "nomembarrier" => self.nomembarrier = n > 0,
                 "noguardinstall" => self.noguardinstall = n > 0,
                 _ => {}
             }

@@ -1,16 +1,19 @@
 //! An M: an operating-system thread of the runtime's, with the system stack g0 on which it schedules.
 //!
-//! Fields in `Cell`s are the thread's own. Ms are made by `newm` and never freed.
+//! Fields in `Cell`s are the thread's own. Ms are made by `newm` and never freed; one whose
+//! thread has ended is used again.
 //!
 //! Go: runtime2.go `m`, proc.go `mcommoninit`, `allocm`, `newm`, `minit`.
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
+use super::claim::Claim;
 use super::p::P;
 use crate::g::{G, Kind, slab};
 use crate::note::Note;
+use crate::rand::Rand;
 
 /// Something that a goroutine has its g0 do: a function and its argument.
 #[derive(Clone, Copy)]
@@ -58,7 +61,10 @@ pub(crate) struct M {
     pub(crate) g0: &'static G,
     /// Who runs here now; g0 while scheduling.
     pub(crate) curg: Cell<&'static G>,
+    /// The P it owns. Its own thread looks and writes only while it is in the runtime.
     p: Cell<Option<&'static P>>,
+    /// How sysmon takes that P away from a goroutine in user code.
+    pub(crate) claim: Claim,
     /// The P to begin with after a sleep. Written by the waker before the note, which synchronises.
     nextp: AtomicPtr<P>,
     /// Where it sleeps.
@@ -78,6 +84,12 @@ pub(crate) struct M {
     pub(crate) started: Mark,
     /// The kernel's id of the thread, 0 before it runs.
     pub(crate) tid: AtomicI32,
+    /// Since when it sleeps. Under the scheduler's lock.
+    pub(crate) idle_since: AtomicU64,
+    /// Its signal stack, once it has one.
+    pub(crate) gsignal: Cell<*mut u8>,
+    /// Choices that goroutines make while they run here.
+    pub(crate) rand: Rand,
 }
 
 // SAFETY: `Cell`s are the thread's own; `spinning`, `lone` and `nextp` are also written by a waker
@@ -95,6 +107,7 @@ impl M {
             g0,
             curg: Cell::new(g0),
             p: Cell::new(None),
+            claim: Claim::new(),
             nextp: AtomicPtr::new(ptr::null_mut()),
             park: Note::new(),
             spinning: Mark::default(),
@@ -105,6 +118,9 @@ impl M {
             start,
             started: Mark::default(),
             tid: AtomicI32::new(0),
+            idle_since: AtomicU64::new(0),
+            gsignal: Cell::new(ptr::null_mut()),
+            rand: Rand::new(super::SCHED.seed.load(Ordering::Relaxed) as u64 ^ (u64::from(id) << 48)),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Go: runtime2.go `schedt`.
 
+pub(crate) mod claim;
 pub(crate) mod current;
 pub(crate) mod deadlock;
 pub(crate) mod debugvars;
@@ -13,9 +14,11 @@ pub(crate) mod p;
 pub(crate) mod panic;
 pub(crate) mod park;
 pub(crate) mod procresize;
+pub(crate) mod retake;
 pub(crate) mod rt0;
 pub(crate) mod schedinit;
 pub(crate) mod schedule;
+pub(crate) mod section;
 pub(crate) mod switch;
 pub(crate) mod syscall;
 pub(crate) mod sysmon;
@@ -48,6 +51,8 @@ pub(crate) struct Locked {
     pub(crate) idle_ps: Vec<&'static P>,
     /// Every M ever made.
     pub(crate) all_ms: Vec<&'static M>,
+    /// Ms that have no thread, for `newm` to use again.
+    pub(crate) free_ms: Vec<&'static M>,
     /// Dead descriptors. Go: `sched.gFree`.
     pub(crate) gfree: Vec<&'static G>,
     /// Ms that sleep because their locked goroutine does. Go: `nmidlelocked`.
@@ -68,6 +73,8 @@ pub(crate) struct Sched {
     pub(crate) global: GlobalRunq,
     /// GOMAXPROCS.
     pub(crate) procs: AtomicU32,
+    /// Ms whose P was taken and that have not noticed yet: they run user code, or sit in the kernel.
+    pub(crate) without_p: AtomicU32,
     /// Ps ever made: the ones to look through for work.
     pub(crate) allp_len: AtomicU32,
     allp: [AtomicPtr<P>; MAX_PROCS],
@@ -106,6 +113,7 @@ pub(crate) static SCHED: Sched = Sched {
         idle_ms: Vec::new(),
         idle_ps: Vec::new(),
         all_ms: Vec::new(),
+        free_ms: Vec::new(),
         gfree: Vec::new(),
         locked_idle: 0,
         system_ms: 0,
@@ -114,6 +122,7 @@ pub(crate) static SCHED: Sched = Sched {
     idle: Idle::new(),
     global: GlobalRunq::new(),
     procs: AtomicU32::new(0),
+    without_p: AtomicU32::new(0),
     allp_len: AtomicU32::new(0),
     allp: [const { AtomicPtr::new(ptr::null_mut()) }; MAX_PROCS],
     goidgen: AtomicU64::new(1),

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use super::current;
 use super::m::M;
 use super::p::P;
-use super::{SCHED, panic, park, wake};
+use super::{SCHED, panic, park, section, wake};
 use crate::g::extras::Ancestor;
 use crate::g::status::Status;
 use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join, slab};
@@ -63,7 +63,8 @@ fn grow() -> impl Iterator<Item = &'static G> {
 #[inline]
 pub(crate) fn gfput(gp: &'static G) {
     debug_assert_eq!(gp.status.get().0, Status::Dead);
-    match current::m().and_then(M::p) {
+    let section = section::enter();
+    match section.as_ref().and_then(|s| s.m().p()) {
         Some(pp) => {
             pp.gfree_push(gp);
             // A chunk's worth may lie here: spawn loops draw from it without a lock.
@@ -114,7 +115,8 @@ pub(crate) struct Spec {
 #[track_caller]
 pub(crate) fn new_g(pc: usize, location: &'static Location<'static>, join: u32) -> &'static G {
     current::require_runtime();
-    let mp = current::m();
+    let section = section::enter();
+    let mp = section.as_ref().map(section::Section::m);
     let gp = gfget(mp);
     gp.kind.set(Kind::User);
     gp.order.set(SCHED.stack_order.load(Ordering::Relaxed) as u8);
@@ -189,16 +191,16 @@ pub(crate) fn launch(gp: &'static G) {
     // Its park token is of this life.
     gp.token.store(0, Ordering::Relaxed);
     gp.goexiting.set(false);
-    match current::m() {
-        Some(mp) if mp.p().is_some() => {
-            let pp = mp.p().expect("checked");
+    let section = section::enter();
+    match section.as_ref().and_then(|s| s.m().p()) {
+        Some(pp) => {
             if user {
                 pp.count_created();
             }
             gp.status.revive();
             wake::put_next(pp, entry::pack(gp));
         }
-        _ => {
+        None => {
             if user {
                 SCHED.created.fetch_add(1, Ordering::Relaxed);
             }
@@ -280,7 +282,8 @@ fn count_finished(gp: &'static G) {
     if gp.kind.get() != Kind::User {
         return;
     }
-    match current::m().and_then(M::p) {
+    let section = section::enter();
+    match section.as_ref().and_then(|s| s.m().p()) {
         Some(pp) => pp.count_finished(),
         None => {
             SCHED.finished.fetch_add(1, Ordering::Release);

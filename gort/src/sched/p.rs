@@ -6,8 +6,10 @@
 //! Go: runtime2.go `p`, proc.go `procresize`, `acquirep`, `releasep`, `gfget`, `gfput`.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
+use super::m::M;
 use crate::g::G;
 use crate::rand::Rand;
 use crate::runq::Runq;
@@ -34,8 +36,8 @@ pub(crate) struct P {
     pub(crate) runq: Runq,
     pub(crate) id: u32,
     status: AtomicU32,
-    /// Number of the owning M plus one; for dumps.
-    pub(crate) m: AtomicU32,
+    /// The M that owns it. Written by who gives it and by who takes it away.
+    m: AtomicPtr<M>,
     /// What the owner should see to at its next pick: [`PREEMPT`], [`RETIRE`]. Set by others.
     pub(crate) attention: AtomicU32,
     /// Slices begun. Written by the owner, read by sysmon.
@@ -66,7 +68,7 @@ impl P {
             runq: Runq::new(),
             id,
             status: AtomicU32::new(PStatus::Dead as u32),
-            m: AtomicU32::new(0),
+            m: AtomicPtr::new(ptr::null_mut()),
             attention: AtomicU32::new(0),
             schedtick: AtomicU32::new(0),
             timers: Timers::new(),
@@ -91,6 +93,17 @@ impl P {
 
     pub(crate) fn set_status(&self, status: PStatus) {
         self.status.store(status as u32, Ordering::Relaxed);
+    }
+
+    /// The M that owns it, as seen from outside.
+    pub(crate) fn owner(&self) -> Option<&'static M> {
+        // SAFETY: null or an M, and Ms are never freed. Acquire: pairs with the Release in `set_owner`.
+        unsafe { self.m.load(Ordering::Acquire).as_ref() }
+    }
+
+    pub(crate) fn set_owner(&self, mp: Option<&'static M>) {
+        // Release: who follows the pointer sees the M as it was made.
+        self.m.store(mp.map_or(ptr::null_mut(), |mp| ptr::from_ref(mp).cast_mut()), Ordering::Release);
     }
 
     #[inline]

@@ -15,10 +15,10 @@ use std::sync::atomic::Ordering;
 
 use super::current;
 use super::m::M;
-use super::p::PREEMPT;
+use super::p::{P, PREEMPT};
 use super::schedule::{Pick, pick_next};
 use super::switch::{switch_to, switch_to_g0};
-use super::{thread, wake};
+use super::{section, thread, wake};
 use crate::g::commit::Notify;
 use crate::g::status::Status;
 use crate::g::wait_reason::WaitReason;
@@ -28,10 +28,11 @@ use crate::sys::clock::NEVER;
 
 /// Parks the caller until it is readied. The action tells who may ready it, and from when on.
 pub(crate) fn gopark(after: After, reason: WaitReason) {
-    let Some(mp) = current::m() else {
+    let Some(section) = section::enter() else {
         thread::wait(after, NEVER);
         return;
     };
+    let mp = section.m();
     let gp = mp.curg.get();
     if std::ptr::eq(gp, mp.g0) {
         crate::sys::throw("gopark on the system stack");
@@ -77,9 +78,9 @@ pub(crate) fn goready(gp: &'static G) {
     if gp.is_thread() {
         return thread::wake(gp);
     }
-    match current::m() {
-        Some(mp) if mp.p().is_some() => ready_on(mp, gp, true),
-        _ => {
+    match section::enter() {
+        Some(section) => ready_on(section.m(), gp, true),
+        None => {
             gp.status.ready();
             wake::put_global(entry::pack(gp));
         }
@@ -128,10 +129,11 @@ pub(crate) fn join_wait(target: &'static G) -> bool {
 
 /// Gives way to whoever else can run. Go: `Gosched`.
 pub(crate) fn gosched() {
-    let Some(mp) = current::m() else {
+    let Some(section) = section::enter() else {
         std::thread::yield_now();
         return;
     };
+    let mp = section.m();
     let gp = mp.curg.get();
     if mp.lockedg.get().is_some() || std::thread::panicking() {
         return gosched_locked(mp, gp);
@@ -165,7 +167,9 @@ pub(crate) fn check_preempt() {
     match current::m() {
         None => current::require_runtime(),
         Some(mp) => {
-            if mp.p().is_some_and(|pp| pp.attention.load(Ordering::Relaxed) & PREEMPT != 0) {
+            // Outside of a section: a P that is not ours any more is no harm, it is only looked at.
+            let due = |pp: &P| pp.attention.load(Ordering::Relaxed) & PREEMPT != 0;
+            if mp.claim.lost() || mp.p().is_none_or(due) {
                 gosched();
             }
         }
@@ -185,7 +189,7 @@ pub(crate) fn park_commit(
     if !begin(gp, seq) {
         return gp.commit.end();
     }
-    let Some(mp) = current::m() else {
+    let Some(section) = section::enter() else {
         let in_time = thread::wait(After::Commit, deadline);
         gp.commit.end();
         return in_time;
@@ -194,11 +198,7 @@ pub(crate) fn park_commit(
         gopark(After::Commit, reason);
         return gp.commit.end();
     }
-    if mp.p().is_none() {
-        crate::sys::throw("park without a P");
-    }
-    let timers = &mp.p().expect("checked above").timers;
-    timers.insert(deadline, gp, seq);
+    let timers = wake::start_timer(section.m(), deadline, gp, seq);
     gopark(After::Commit, reason);
     gp.commit.end();
     // The timer's own notification is no wake-up by somebody: it was one if the time has not come, or

@@ -207,7 +207,8 @@ pub(crate) fn rt0(options: Options, main: Box<dyn FnOnce() + Send>) -> ! {
         format!("goroutine 1: runtime.main, stack {} MiB", MAIN_STACK_SIZE >> 20)
     });
     step("mstart", || "m0 schedules on its own stack, g0".into());
-    schedule::mstart(mp)
+    let wake::Dismissed = schedule::mstart(mp);
+    throw("m0 was dismissed")
 }
 
 /// The main goroutine. Go: proc.go `main`.

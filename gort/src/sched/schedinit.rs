@@ -11,7 +11,7 @@ use super::rt0::Options;
 use super::{MAX_MCOUNT, MAX_PROCS, SCHED, panic, procresize::procresize};
 use crate::stack;
 use crate::sys::thread::SigMask;
-use crate::sys::{clock, mem, thread, throw};
+use crate::sys::{barrier, clock, mem, thread, throw};
 use crate::{rand, tls};
 
 /// The least that sysmon sleeps.
@@ -42,7 +42,9 @@ pub(crate) fn check() -> String {
 /// Processors, page size, and what the kernel can do. Go: `osinit`.
 pub(crate) fn osinit() -> String {
     let guard = if mem::has_guard_install() { "guard regions" } else { "guards by mprotect" };
-    format!("ncpu={} page={} {guard}", num_cpus::get(), mem::page_size())
+    let fence =
+        if barrier::init(debugvars::get().nomembarrier) { "membarrier" } else { "fences, no membarrier" };
+    format!("ncpu={} page={} {guard}, {fence}", num_cpus::get(), mem::page_size())
 }
 
 /// The pools of stacks. Go: `stackinit`.
@@ -88,6 +90,7 @@ pub(crate) fn mallocinit() -> String {
 
 /// The first M. Go: `mcommoninit`.
 pub(crate) fn mcommoninit(mp: &'static M) -> String {
+    mp.rand.reseed(SCHED.seed.load(Ordering::Relaxed) as u64);
     format!("m{}: g0, gsignal {} KiB, maxmcount={MAX_MCOUNT}", mp.id, gsignal_size() >> 10)
 }
 
@@ -135,8 +138,11 @@ pub(crate) fn minit(mp: &'static M) {
         thread::set_name_and_slack(&format!("gort-m{}", mp.id));
     }
     let size = gsignal_size();
-    if let Ok(base) = mem::reserve(size) {
-        thread::set_sigaltstack(base, size);
+    if mp.gsignal.get().is_null() {
+        mp.gsignal.set(mem::reserve(size).unwrap_or(std::ptr::null_mut()));
+    }
+    if !mp.gsignal.get().is_null() {
+        thread::set_sigaltstack(mp.gsignal.get(), size);
     }
     if let Some(mask) = INIT_SIGMASK.get() {
         mask.restore();

@@ -7,13 +7,14 @@
 //!
 //! Go: proc.go `schedule`, `findRunnable`, `stealWork`, `execute`, `mstart1`.
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 
 use super::SCHED;
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, RETIRE};
 use super::switch::switch_to;
-use super::wake;
+use super::wake::{self, Dismissed};
 use crate::g::status::Status;
 use crate::g::{After, G, entry};
 use crate::sys::clock::{self, NEVER};
@@ -146,17 +147,17 @@ fn run_timers(mp: &'static M, pp: &'static P) {
 }
 
 /// The loop of a g0. Each turn runs one goroutine, until somebody switches back here.
-pub(crate) fn schedule(mp: &'static M) -> ! {
+fn schedule(mp: &'static M) -> Result<Infallible, Dismissed> {
     loop {
         if let Some(call) = mp.call.take() {
             // SAFETY: function and argument belong together and the caller waits for them.
             unsafe { (call.function)(call.argument) };
-            if mp.p().is_none() {
+            if call.caller.status.get().0 == Status::Syscall {
                 // It has blocked, and no P was idle on the way back: it queues like any other.
                 call.caller.status.set(Status::Syscall, Status::Runnable);
                 wake::put_global(entry::pack(call.caller));
                 if mp.lockedg.get().is_none() {
-                    wake::stopm(mp);
+                    wake::stopm(mp)?;
                 }
                 continue;
             }
@@ -170,10 +171,14 @@ pub(crate) fn schedule(mp: &'static M) -> ! {
             continue;
         }
         if mp.p().is_none() {
-            // The goroutine came back from a blocking call, found no idle P, and has queued itself.
-            wake::stopm(mp);
+            // Its P was taken, or handed on before a blocking call; the goroutine has parked, ended, or queued
+            // for another.
+            wake::stopm(mp)?;
         }
-        let gp = mp.pending.take().unwrap_or_else(|| find_runnable(mp));
+        let gp = match mp.pending.take() {
+            Some(gp) => gp,
+            None => find_runnable(mp)?,
+        };
         if mp.p().is_some_and(|pp| pp.attention.load(Ordering::Relaxed) & RETIRE != 0) {
             // Retired while it looked: the goroutine is for those that are left.
             gp.status.set(Status::Running, Status::Runnable);
@@ -182,7 +187,7 @@ pub(crate) fn schedule(mp: &'static M) -> ! {
             continue;
         }
         if locked_elsewhere(mp, gp) {
-            wake::start_locked_m(mp, gp);
+            wake::start_locked_m(mp, gp)?;
             continue;
         }
         switch_to(mp, mp.g0, gp, After::Nothing);
@@ -190,19 +195,19 @@ pub(crate) fn schedule(mp: &'static M) -> ! {
 }
 
 /// Blocks until there is a goroutine to run, and claims it. The M has a P when it returns.
-fn find_runnable(mp: &'static M) -> &'static G {
+fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
     loop {
         let pp = mp.p().expect("findrunnable without a P");
         if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
             super::procresize::retire(mp);
-            wake::stopm(mp);
+            wake::stopm(mp)?;
             continue;
         }
         match pick_next(mp, true) {
-            Pick::Run(gp) => return work_found(mp, gp),
+            Pick::Run(gp) => return Ok(work_found(mp, gp)),
             Pick::NeedG0 => {
                 if let Some(gp) = mp.pending.take() {
-                    return work_found(mp, gp);
+                    return Ok(work_found(mp, gp));
                 }
                 continue;
             }
@@ -213,11 +218,11 @@ fn find_runnable(mp: &'static M) -> &'static G {
             let until = clock::nanotime() + LINGER;
             loop {
                 if let Some(gp) = steal(mp, pp) {
-                    return work_found(mp, gp);
+                    return Ok(work_found(mp, gp));
                 }
                 // Timers may have readied goroutines to our own queues.
                 if let Pick::Run(gp) = pick_next(mp, true) {
-                    return work_found(mp, gp);
+                    return Ok(work_found(mp, gp));
                 }
                 if mp.pending.get().is_some()
                     || pp.attention.load(Ordering::Relaxed) != 0
@@ -230,16 +235,14 @@ fn find_runnable(mp: &'static M) -> &'static G {
                 }
             }
             if let Some(gp) = mp.pending.take() {
-                return work_found(mp, gp);
+                return Ok(work_found(mp, gp));
             }
         }
         if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
             // To be emptied, not laid aside.
             continue;
         }
-        if let Some(gp) = sleep_without_work(mp, pp) {
-            return work_found(mp, gp);
-        }
+        sleep_without_work(mp, pp)?;
     }
 }
 
@@ -255,9 +258,8 @@ fn work_found(mp: &'static M, gp: &'static G) -> &'static G {
     gp
 }
 
-/// Gives up the P and sleeps until there may be work. Returns a goroutine if it found one in passing,
-/// otherwise with a P for another round.
-fn sleep_without_work(mp: &'static M, pp: &'static P) -> Option<&'static G> {
+/// Gives up the P and sleeps until there may be work. Returns with a P for another round.
+fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<(), Dismissed> {
     // Park, step 1 (see `idle`): the P is idle before the queues are looked at for the last time.
     wake::releasep(mp);
     SCHED.locked(|s| wake::pidleput(s, pp));
@@ -271,13 +273,12 @@ fn sleep_without_work(mp: &'static M, pp: &'static P) -> Option<&'static G> {
         wake::acquirep(mp, pp);
         mp.spinning.set(true);
         SCHED.idle.spin();
-        return None;
+        return Ok(());
     }
     if mp.lone.replace(false) {
         wake::lone_paid(false);
     }
-    wake::wait_for_work(mp);
-    None
+    wake::wait_for_work(mp)
 }
 
 /// Looks through the other Ps, in random order, for goroutines and due timers.
@@ -345,10 +346,10 @@ fn steal_runnext(victim: &'static P) -> Option<&'static G> {
     claim(entry)
 }
 
-/// Where an M's thread begins to schedule. Never returns for an M that runs goroutines.
+/// Where an M's thread begins to schedule. Returns when the thread is to end; that of m0 never is.
 ///
 /// Go: `mstart1`.
-pub(crate) fn mstart(mp: &'static M) -> ! {
+pub(crate) fn mstart(mp: &'static M) -> Dismissed {
     super::schedinit::minit(mp);
     match mp.start {
         StartFn::Sysmon => super::sysmon::sysmon(mp),
@@ -360,5 +361,7 @@ pub(crate) fn mstart(mp: &'static M) -> ! {
     {
         wake::acquirep(mp, pp);
     }
-    schedule(mp)
+    match schedule(mp) {
+        Err(dismissed) => dismissed,
+    }
 }

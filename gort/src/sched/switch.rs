@@ -24,6 +24,7 @@ use super::m::{Call, M};
 use super::newproc::gfput;
 use super::park::{join_wait, ready_here};
 use super::schedule::{Pick, pick_next};
+use super::section;
 use crate::g::status::Status;
 use crate::g::{After, G, entry, join};
 use crate::gobuf::{self, Gobuf};
@@ -103,11 +104,13 @@ fn complete(transfer: Transfer) {
 /// still asks for the result. Go: `gdestroy`.
 fn reap(mp: &'static M, gp: &'static G) {
     let _ = gp.gobuf.take();
-    let pp = mp.p().expect("a goroutine ends with a P");
     if let Some(stack) = gp.stack() {
         gp.set_stack(None);
-        // SAFETY: this M owns the P, and the goroutine has left the stack for good.
-        unsafe { pp.stacks.free(stack) };
+        match mp.p() {
+            // SAFETY: this M owns the P, and the goroutine has left the stack for good.
+            Some(pp) => unsafe { pp.stacks.free(stack) },
+            None => crate::stack::pool::give(stack.order(), std::iter::once(stack.base())),
+        }
     }
     left(gp);
 }
@@ -128,10 +131,13 @@ fn left(gp: &'static G) {
 extern "C" fn gostart(transfer: Transfer) -> ! {
     complete(transfer);
     loop {
-        let gp = own_m().curg.get();
+        let mp = own_m();
+        let gp = mp.curg.get();
         let entry = gp.entry.get().expect("newproc sets the entry");
+        mp.claim.exit();
         // SAFETY: newproc put the closure that belongs to this entry into the slot; it is run once.
         unsafe { entry(gp) };
+        section::back_in(own_m());
         goexit0();
     }
 }
@@ -166,7 +172,8 @@ fn goexit0() {
 ///
 /// Go: asm `systemstack`.
 pub(crate) fn systemstack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(mp) = super::current::m() else { return f() };
+    let Some(section) = section::enter() else { return f() };
+    let mp = section.m();
     let gp = mp.curg.get();
     if std::ptr::eq(gp, mp.g0) {
         return f();

@@ -1,17 +1,17 @@
-//! Blocking calls: running something that may block the thread, without holding a P meanwhile.
+//! Blocking calls that say so: the goroutine's M leaves the runtime and tells sysmon that it may block, so
+//! that its P can be taken at the next look if there is work for it, whatever the thread does. In the
+//! common case nobody takes it, and the call costs a few stores.
 //!
-//! The P is handed to somebody else, the function runs as on a plain thread (so that gort's own
-//! primitives block the thread in it), and the goroutine takes an idle P again or queues for one. The
-//! retake of Ps from goroutines that block without saying so will share the way back in.
+//! Inside, the thread counts as a plain one: gort's own primitives block it alone. On the way back a
+//! goroutine whose P was taken takes an idle one or queues.
 //!
-//! Go: proc.go `entersyscallblock`, `exitsyscall`, `exitsyscall0`.
+//! Go: proc.go `entersyscall`, `exitsyscall`, `exitsyscall0`.
 
-use super::SCHED;
 use super::current;
 use super::m::M;
 use super::park::{keep_thread, lock_to, unlock_from};
+use super::section;
 use super::switch::{switch_to_g0, systemstack};
-use super::wake;
 use crate::g::status::Status;
 use crate::g::{After, G};
 use crate::tls;
@@ -25,39 +25,51 @@ struct Syscall {
 }
 
 impl Syscall {
-    /// Go: `entersyscallblock`.
+    /// Go: `entersyscall`.
+    #[inline]
     fn enter(mp: &'static M, gp: &'static G, on_g0: bool) -> Self {
         gp.status.set(Status::Running, Status::Syscall);
-        wake::handoffp(wake::releasep(mp));
-        // From here on the thread is a plain one: what blocks in it blocks it alone.
+        // From here on the thread is a plain one.
         tls::set::<{ tls::M }>(0);
+        mp.claim.exit_to_syscall();
         Self { mp, gp, on_g0 }
+    }
+
+    #[cold]
+    fn queue_for_p(&self) {
+        let Self { mp, gp, .. } = *self;
+        gp.status.set(Status::Syscall, Status::Running);
+        let panicking = std::thread::panicking() && mp.lockedg.get().is_none();
+        if panicking {
+            lock_to(mp, gp);
+        }
+        switch_to_g0(mp, gp, After::Requeue);
+        if panicking {
+            unlock_from(mp, gp);
+        }
     }
 }
 
 impl Drop for Syscall {
     /// Go: `exitsyscall`.
+    #[inline]
     fn drop(&mut self) {
         let Self { mp, gp, on_g0 } = *self;
         tls::set::<{ tls::M }>(std::ptr::from_ref(mp) as usize);
-        if let Some(pp) = SCHED.pidleget() {
-            wake::acquirep(mp, pp);
+        section::back_in(mp);
+        if mp.p().is_some() {
             gp.status.set(Status::Syscall, Status::Running);
         } else if !on_g0 {
-            gp.status.set(Status::Syscall, Status::Running);
-            let panicking = std::thread::panicking() && mp.lockedg.get().is_none();
-            if panicking {
-                lock_to(mp, gp);
-            }
-            switch_to_g0(mp, gp, After::Requeue);
-            if panicking {
-                unlock_from(mp, gp);
-            }
+            self.queue_for_p();
+        }
+        if !on_g0 {
+            current::own_m().claim.exit();
         }
     }
 }
 
-/// Runs `f` with no P held; directly on a plain thread or when no P is held already.
+/// Runs `f`, which may block its thread; directly on a plain thread and on g0.
+#[inline]
 pub(crate) fn blocking<R>(f: impl FnOnce() -> R) -> R {
     let Some(mp) = current::m() else { return f() };
     let gp = mp.curg.get();
@@ -76,7 +88,9 @@ pub(crate) fn blocking_on_g0<R>(f: impl FnOnce() -> R) -> R {
         return f();
     }
     let call = || {
+        // The goroutine may have moved on its way here.
         systemstack(|| {
+            let mp = current::own_m();
             let _syscall = Syscall::enter(mp, gp, true);
             f()
         })

@@ -20,7 +20,8 @@ fn queued(pp: &P) -> u32 {
 pub(crate) fn schedtrace(detailed: bool, now: u64) {
     let mut text = String::new();
     let ms = (now - SCHED.start_time.load(Ordering::Relaxed)) / 1_000_000;
-    let (threads, idle_threads, locked) = SCHED.locked(|s| (s.all_ms.len(), s.idle_ms.len(), s.locked_idle));
+    let (threads, idle_threads, locked) =
+        SCHED.locked(|s| (s.all_ms.len() - s.free_ms.len(), s.idle_ms.len(), s.locked_idle));
     let _ = write!(
         text,
         "SCHED {ms}ms: gomaxprocs={} idleprocs={} threads={threads} spinningthreads={} idlethreads={idle_threads} runqueue={}",
@@ -47,14 +48,14 @@ pub(crate) fn schedtrace(detailed: bool, now: u64) {
             pp.id,
             pp.status() as u32,
             pp.schedtick(),
-            i64::from(pp.m.load(Ordering::Relaxed)) - 1,
+            pp.owner().map_or(-1, |mp| i64::from(mp.id)),
             queued(pp),
             pp.ngfree.load(Ordering::Relaxed),
         );
     }
     let all_ms = SCHED.locked(|s| s.all_ms.clone());
     for mp in all_ms {
-        let p = SCHED.all_ps().find(|pp| pp.m.load(Ordering::Relaxed) == mp.id + 1);
+        let p = SCHED.all_ps().find(|pp| pp.owner().is_some_and(|owner| owner.id == mp.id));
         let _ = writeln!(
             text,
             "  M{}: p={} curg=-1 mallocing=0 throwing=0 preemptoff= locks=0 dying=0 spinning={} blocked=false lockedg=-1",

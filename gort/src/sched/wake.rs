@@ -11,13 +11,17 @@ use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, PStatus};
 use super::{Locked, MAX_MCOUNT, SCHED, deadlock, schedinit};
 use crate::g::G;
+use crate::g::commit::Seq;
 use crate::note::Note;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
 use crate::sys::{clock, thread, throw};
+use crate::timer::Timers;
 
 /// Bytes of a g0's stack, except m0's.
 const G0_STACK: usize = 256 << 10;
+/// How long an M that is not needed keeps its thread, in nanoseconds.
+pub(crate) const IDLE_LIFE: u64 = 5_000_000_000;
 /// The largest [`Sched::lone_shift`](super::Sched::lone_shift).
 const LONE_SHIFT_MAX: u32 = 16;
 
@@ -153,9 +157,7 @@ pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
             mp.set_nextp(Some(pp));
             mp.park.wakeup();
         }
-        None => {
-            newm(StartFn::Schedule, Some(pp), spinning);
-        }
+        None => newm(StartFn::Schedule, Some(pp), spinning),
     }
 }
 
@@ -164,9 +166,14 @@ fn stop_polling() {
     SCHED.poll_until.store(0, Ordering::Relaxed);
 }
 
-/// Makes an M and its thread.
-pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) -> &'static M {
+/// Makes an M and its thread, or gives one that has no thread a new one.
+pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) {
     let mp = SCHED.locked(|s| {
+        if start == StartFn::Schedule
+            && let Some(mp) = s.free_ms.pop()
+        {
+            return mp;
+        }
         if s.all_ms.len() >= MAX_MCOUNT {
             throw("thread exhaustion: the runtime needs more than 10000 threads");
         }
@@ -187,7 +194,6 @@ pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) -> &'
     } else {
         start_thread(mp);
     }
-    mp
 }
 
 /// Starts the thread of the first M, when it is not the process's own.
@@ -200,12 +206,74 @@ fn start_thread(mp: &'static M) {
         // SAFETY: `start_thread` passes an M, and Ms are never freed.
         let mp = unsafe { &*mp.cast::<M>() };
         crate::tls::set::<{ crate::tls::M }>(ptr::from_ref(mp) as usize);
-        super::schedule::mstart(mp)
+        let Dismissed = super::schedule::mstart(mp);
+        dismiss(mp);
+        ptr::null_mut()
     }
-    if let Err(e) = thread::spawn(G0_STACK, main, ptr::from_ref(mp).cast_mut().cast()) {
-        throw(&format!("runtime: failed to create new OS thread: {e}"));
+    match thread::spawn(G0_STACK, main, ptr::from_ref(mp).cast_mut().cast()) {
+        Ok(()) => mp.started.set(true),
+        // The system has no room for another thread now; those that there are go on.
+        Err(e)
+            if mp.start == StartFn::Schedule && e.kind() == std::io::ErrorKind::WouldBlock && mp.id != 0 =>
+        {
+            not_started(mp);
+        }
+        Err(e) => throw(&format!("runtime: failed to create new OS thread: {e}")),
     }
-    mp.started.set(true);
+}
+
+/// There is no thread for `mp`: its P waits on the idle list. Sysmon, which is awake while work waits, tries
+/// again each round.
+#[cold]
+fn not_started(mp: &'static M) {
+    if mp.spinning.replace(false) {
+        let _ = SCHED.idle.found();
+    }
+    let pp = mp.take_nextp();
+    SCHED.locked(|s| {
+        if let Some(pp) = pp {
+            pidleput(s, pp);
+        }
+        s.free_ms.push(mp);
+    });
+}
+
+/// For a thread that is about to end: its M may be used again.
+pub(crate) fn dismiss(mp: &'static M) {
+    mp.started.set(false);
+    mp.tid.store(0, Ordering::Relaxed);
+    crate::tls::set::<{ crate::tls::M }>(0);
+    SCHED.locked(|s| s.free_ms.push(mp));
+}
+
+/// For sysmon: ends the threads of Ms that have slept for long, beyond one for each P. Gives whether any are
+/// left that may be due later.
+pub(crate) fn reap_idle(now: u64) -> bool {
+    loop {
+        let (mp, more) = SCHED.locked(|s| {
+            let spare = s.idle_ms.len().saturating_sub(SCHED.procs() as usize);
+            if spare == 0 {
+                return (None, false);
+            }
+            let poller = SCHED.poller.load(Ordering::Relaxed);
+            let due = |mp: &&'static M| {
+                mp.id != 0
+                    && !ptr::eq(*mp, poller)
+                    && mp.idle_since.load(Ordering::Relaxed) + IDLE_LIFE <= now
+            };
+            let i = s.idle_ms.iter().position(|mp| due(mp));
+            (i.map(|i| s.idle_ms.remove(i)), true)
+        });
+        let Some(mp) = mp else { return more };
+        // With no P to begin with, it ends.
+        mp.park.wakeup();
+    }
+}
+
+/// Puts an M that is about to sleep on the idle list.
+fn midleput(s: &mut Locked, mp: &'static M) {
+    mp.idle_since.store(clock::nanotime(), Ordering::Relaxed);
+    s.idle_ms.push(mp);
 }
 
 static TEMPLATE_WORK: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
@@ -241,8 +309,12 @@ pub(crate) fn template_thread() -> ! {
 
 /// Makes `pp` this M's. The caller has it from the idle list, a note or its own hand.
 pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
-    debug_assert!(mp.p().is_none());
-    pp.m.store(mp.id + 1, Ordering::Relaxed);
+    debug_assert!(mp.p().is_none() && mp.claim.entered());
+    if pp.attention.load(Ordering::Relaxed) & PREEMPT != 0 {
+        // That was for who had it before.
+        pp.attention.fetch_and(!PREEMPT, Ordering::Relaxed);
+    }
+    pp.set_owner(Some(mp));
     pp.set_status(PStatus::Running);
     mp.set_p(Some(pp));
 }
@@ -250,10 +322,15 @@ pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
 /// Takes this M's P away from it.
 pub(crate) fn releasep(mp: &'static M) -> &'static P {
     let pp = mp.p().expect("releasep without a P");
-    pp.m.store(0, Ordering::Relaxed);
-    pp.set_status(PStatus::Idle);
+    detach(pp);
     mp.set_p(None);
     pp
+}
+
+/// `pp` is nobody's but the caller's now.
+pub(crate) fn detach(pp: &'static P) {
+    pp.set_owner(None);
+    pp.set_status(PStatus::Idle);
 }
 
 /// Puts a P on the idle list. Go: `pidleput`.
@@ -287,18 +364,23 @@ pub(crate) fn handoffp(pp: &'static P) {
     }
 }
 
+/// An M has slept for long and is not needed: its thread is to end.
+#[derive(Debug)]
+pub(crate) struct Dismissed;
+
 /// Sleeps until another M hands over a P. Go: `stopm`.
-pub(crate) fn stopm(mp: &'static M) {
-    SCHED.locked(|s| s.idle_ms.push(mp));
+pub(crate) fn stopm(mp: &'static M) -> Result<(), Dismissed> {
+    SCHED.locked(|s| midleput(s, mp));
     deadlock::check();
     mp.park.sleep();
     mp.park.clear();
-    take_nextp(mp);
+    take_nextp(mp)
 }
 
-fn take_nextp(mp: &'static M) {
-    let pp = mp.take_nextp().expect("woken without a P");
+fn take_nextp(mp: &'static M) -> Result<(), Dismissed> {
+    let pp = mp.take_nextp().ok_or(Dismissed)?;
     acquirep(mp, pp);
+    Ok(())
 }
 
 /// An M that has found nothing sleeps, until it is given a P, or until the next timer if no other M
@@ -306,12 +388,12 @@ fn take_nextp(mp: &'static M) {
 ///
 /// While a P is busy, sysmon looks after the timers of idle Ps too; so it is enough that the *last* Ms
 /// to fall asleep see to it that one of them wakes in time.
-pub(crate) fn wait_for_work(mp: &'static M) {
+pub(crate) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
     let mut may_poll = true;
     loop {
         let next = if may_poll { SCHED.next_timer() } else { NEVER };
         let poll = SCHED.locked(|s| {
-            s.idle_ms.push(mp);
+            midleput(s, mp);
             let until = SCHED.poll_until.load(Ordering::Relaxed);
             let poll = next != NEVER && (until == 0 || next < until);
             if poll {
@@ -342,7 +424,8 @@ pub(crate) fn wait_for_work(mp: &'static M) {
                 };
                 mp.spinning.set(true);
                 SCHED.idle.spin();
-                return acquirep(mp, pp);
+                acquirep(mp, pp);
+                return Ok(());
             }
             mp.park.sleep();
         }
@@ -362,11 +445,11 @@ pub(crate) fn stop_locked_m(mp: &'static M) {
     deadlock::check();
     mp.park.sleep();
     mp.park.clear();
-    take_nextp(mp);
+    take_nextp(mp).expect("woken with a P by `start_locked_m`");
 }
 
 /// `gp` is claimed but locked to another M: gives that M our P and sleeps. Go: `startlockedm`.
-pub(crate) fn start_locked_m(mp: &'static M, gp: &'static G) {
+pub(crate) fn start_locked_m(mp: &'static M, gp: &'static G) -> Result<(), Dismissed> {
     let id = gp.lockedm.load(Ordering::Relaxed) - 1;
     let owner = SCHED.locked(|s| {
         s.locked_idle -= 1;
@@ -378,7 +461,22 @@ pub(crate) fn start_locked_m(mp: &'static M, gp: &'static G) {
     }
     owner.set_nextp(Some(releasep(mp)));
     owner.park.wakeup();
-    stopm(mp);
+    stopm(mp)
+}
+
+/// Has the wait `seq` of `gp` woken at `when`. Gives the heap that it is on.
+pub(crate) fn start_timer(mp: &'static M, when: u64, gp: &'static G, seq: Seq) -> &'static Timers {
+    if let Some(pp) = mp.p() {
+        // Its owner, who is us, looks at it at each pick.
+        pp.timers.insert(when, gp, seq);
+        return &pp.timers;
+    }
+    let timers = &SCHED.p(0).expect("made at boot").timers;
+    timers.insert(when, gp, seq);
+    // Whoever is idle may mean to sleep for longer. The fence in here pairs with the one before an M's
+    // last look at the timers (`stop_spinning`): either it sees this one, or we see its idle P.
+    wakep();
+    timers
 }
 
 /// For sysmon: timers that are late because no M is there to see them.

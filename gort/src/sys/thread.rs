@@ -1,6 +1,6 @@
 //! Operating-system threads: making one, its stack bounds, its signal mask, its signal stack.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::mem::MaybeUninit;
 use std::ptr;
 
@@ -91,6 +91,28 @@ pub(crate) fn stack_bounds() -> (usize, usize) {
 pub(crate) fn gettid() -> i32 {
     // SAFETY: no arguments, always succeeds.
     unsafe { libc::syscall(libc::SYS_gettid) as i32 }
+}
+
+/// Nanoseconds of processor time that the thread `tid` of this process has used; none when it is gone.
+pub(crate) fn cpu_time(tid: i32) -> Option<u64> {
+    // The kernel's numbering of clocks: a thread's own, as the scheduler counts.
+    let clock = (!tid << 3) | 0b110;
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `ts` is a valid timespec to write to; a clock that does not exist is an error.
+    let ok = unsafe { libc::clock_gettime(clock, &mut ts) } == 0;
+    ok.then(|| ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64)
+}
+
+/// Whether the kernel says that the thread `tid` of this process is not runnable.
+pub(crate) fn is_asleep(tid: i32) -> bool {
+    let mut text = [0u8; 256];
+    let n = std::fs::File::open(format!("/proc/self/task/{tid}/stat")).and_then(|mut f| f.read(&mut text));
+    // The state follows the name, which stands in parentheses and may hold any byte.
+    let state = n.ok().and_then(|n| {
+        let end = text[..n].iter().rposition(|&b| b == b')')?;
+        text[..n].get(end + 2).copied()
+    });
+    matches!(state, Some(b'S' | b'D' | b'T' | b't'))
 }
 
 /// Names the calling thread (at most 15 bytes are kept) and lets its timed sleeps be as exact as the

@@ -1,0 +1,221 @@
+//! The words by which sysmon takes a P away from an M whose goroutine is in user code.
+//!
+//! ```text
+//!   the M                                     sysmon
+//!   enter: mode = RUNTIME                     1. claim = CLAIMED
+//!          light fence                        2. heavy fence (one for all claims of a round)
+//!          claim is FREE: the P is mine       3. mode is not RUNTIME, the P is still this M's:
+//!          CLAIMED: back to FREE by CAS             claim CLAIMED → TAKEN by CAS: the P is mine
+//!          TAKEN: the P is gone                  else CLAIMED → FREE by CAS
+//!   exit:  mode = USER            (Release)      (Acquire on mode)
+//! ```
+//!
+//! The M touches what belongs to its P only between `enter` and `exit`. Why it is enough: of the two
+//! fences the later one is run after the other side's store (Dekker). If the M does not see CLAIMED,
+//! sysmon sees RUNTIME, or a later `exit`, and with that everything that the M did to the P before. If it
+//! does see it, the two compare-and-swaps decide, and nobody waits for the other.
+//!
+//! Who writes: `mode` the M alone; `claim` sysmon from FREE, both from CLAIMED, the M from TAKEN.
+//!
+//! Rejected: an exchange at each entry (a ping-pong round trip has four); signals, as Go has them (they
+//! need safe points, and interrupt system calls); waiting for sysmon at the entry (it may have lost its
+//! processor).
+//!
+//! Go: proc.go `entersyscall`, `exitsyscall`, `retake`, and the P status word that they meet at.
+
+#[cfg(loom)]
+use crate::primitive::fence;
+use crate::primitive::{AtomicU32, Ordering};
+#[cfg(not(loom))]
+use crate::sys::barrier::light;
+
+/// loom knows no membarrier: the model has a full fence on both sides.
+#[cfg(loom)]
+fn light() {
+    fence(Ordering::SeqCst);
+}
+
+/// Modes, in the low bits of the word; above them counts how often SYSCALL was entered.
+const USER: u32 = 0;
+const RUNTIME: u32 = 1;
+const SYSCALL: u32 = 2;
+const MODE: u32 = 3;
+const COUNT: u32 = 4;
+
+const FREE: u32 = 0;
+const CLAIMED: u32 = 1;
+const TAKEN: u32 = 2;
+
+/// Where an M is. As seen from outside: it may be elsewhere by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mode(u32);
+
+impl Mode {
+    /// In the runtime, or not running goroutines at all.
+    pub(crate) fn in_runtime(self) -> bool {
+        self.0 & MODE == RUNTIME
+    }
+
+    /// In a call that was said to block.
+    pub(crate) fn in_syscall(self) -> bool {
+        self.0 & MODE == SYSCALL
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    mode: AtomicU32,
+    claim: AtomicU32,
+}
+
+impl Claim {
+    /// An M begins in the runtime.
+    pub(crate) fn new() -> Self {
+        Self { mode: AtomicU32::new(RUNTIME), claim: AtomicU32::new(FREE) }
+    }
+
+    #[inline(always)]
+    fn count(&self) -> u32 {
+        self.mode.load(Ordering::Relaxed) & !MODE
+    }
+
+    /// Whether the M is in the runtime. Own thread only.
+    #[inline(always)]
+    pub(crate) fn entered(&self) -> bool {
+        self.mode.load(Ordering::Relaxed) & MODE == RUNTIME
+    }
+
+    /// From user code into the runtime. True when the P is the M's for sure; otherwise
+    /// [`Claim::settle`] tells.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn enter(&self) -> bool {
+        self.mode.store(self.count() | RUNTIME, Ordering::Relaxed);
+        light();
+        self.claim.load(Ordering::Relaxed) == FREE
+    }
+
+    /// After [`Claim::enter`]: withdraws a claim, or learns that it has been made good. True when the M
+    /// still has its P. If not, the answer is given once.
+    #[cold]
+    #[must_use]
+    pub(crate) fn settle(&self) -> bool {
+        // Relaxed: what matters was decided by the fences; a withdrawn claim publishes nothing, and
+        // whoever has the P got it through sysmon's Acquire of our exit.
+        match self.claim.compare_exchange(CLAIMED, FREE, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) | Err(FREE) => true,
+            Err(_) => {
+                self.claim.store(FREE, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    /// Back to user code.
+    #[inline(always)]
+    pub(crate) fn exit(&self) {
+        // Release: pairs with the Acquire in `take`: the taker sees all that we did to the P.
+        self.mode.store(self.count() | USER, Ordering::Release);
+    }
+
+    /// To user code that says of itself that it may block.
+    #[inline(always)]
+    pub(crate) fn exit_to_syscall(&self) {
+        // Release: as in `exit`.
+        self.mode.store(self.count().wrapping_add(COUNT) | SYSCALL, Ordering::Release);
+    }
+
+    /// Whether the P was taken and the M has not noticed yet. A hint.
+    #[inline(always)]
+    pub(crate) fn lost(&self) -> bool {
+        self.claim.load(Ordering::Relaxed) == TAKEN
+    }
+
+    /// For sysmon: where the M is.
+    pub(crate) fn mode(&self) -> Mode {
+        Mode(self.mode.load(Ordering::Relaxed))
+    }
+
+    /// Sysmon's step 1. Step 2 is its heavy fence. False when an earlier claim has not been noticed yet.
+    #[must_use]
+    pub(crate) fn claim(&self) -> bool {
+        self.claim.compare_exchange(FREE, CLAIMED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Sysmon's step 3: whether the P is now the caller's. `owner` looks whether the M has it still.
+    #[must_use]
+    pub(crate) fn take(&self, owner: impl FnOnce() -> bool) -> bool {
+        // Acquire: pairs with the Release in `exit`.
+        let outside = self.mode.load(Ordering::Acquire) & MODE != RUNTIME;
+        let to = if outside && owner() { TAKEN } else { FREE };
+        self.claim.compare_exchange(CLAIMED, to, Ordering::Relaxed, Ordering::Relaxed).is_ok() && to == TAKEN
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::primitive::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    struct Pair {
+        claim: Claim,
+        /// What belongs to the P: loom reports two at a time.
+        p: UnsafeCell<u32>,
+    }
+
+    // SAFETY: that accesses of `p` exclude each other is what the models check.
+    unsafe impl Sync for Pair {}
+
+    fn touch(pair: &Pair) {
+        // SAFETY: checked by loom.
+        pair.p.with_mut(|p| unsafe { *p += 1 });
+    }
+
+    /// An M goes in and out `rounds` times while sysmon claims once.
+    fn race(rounds: u32) {
+        loom::model(move || {
+            let pair = Arc::new(Pair { claim: Claim::new(), p: UnsafeCell::new(0) });
+            pair.claim.exit();
+            let m = thread::spawn({
+                let pair = pair.clone();
+                move || {
+                    for i in 0..rounds {
+                        if pair.claim.enter() || pair.claim.settle() {
+                            touch(&pair);
+                        } else {
+                            return (i, false);
+                        }
+                        pair.claim.exit();
+                    }
+                    (rounds, true)
+                }
+            });
+            assert!(pair.claim.claim());
+            fence(Ordering::SeqCst);
+            let taken = pair.claim.take(|| true);
+            if taken {
+                touch(&pair);
+            }
+            let (touched, kept) = m.join().unwrap();
+            assert!(kept || taken);
+            let total = pair.p.with_mut(|p| {
+                // SAFETY: the other thread has ended.
+                unsafe { *p }
+            });
+            assert_eq!(total, touched + u32::from(taken));
+        });
+    }
+
+    #[test]
+    fn one_entry_against_one_claim() {
+        race(1);
+    }
+
+    #[test]
+    fn two_entries_against_one_claim() {
+        race(2);
+    }
+}

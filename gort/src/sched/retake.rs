@@ -1,0 +1,188 @@
+//! Sysmon's look at the Ps: who has used up its slice, whose goroutine stands in the way of others, and the
+//! hand-over of such a P to another M. Nothing of the goroutine's moves: it goes on, on its own thread,
+//! without a P.
+//!
+//! A P is taken only from a goroutine in user code ([`super::claim`]) that has run since the last look, and
+//! only when no P is idle and nobody spins (they would help), if
+//! - its thread sleeps in the kernel, or it is in a call that was said to block, and anything waits for a P; or
+//! - it has computed for [`HOG`], and a goroutine has waited as long, or a timer is due; or
+//! - GOMAXPROCS has shrunk below the P.
+//!
+//! That a thread sleeps is seen in two steps, the cheap one first: its CPU clock stands where it stood at the
+//! last look, and the kernel says that it is not runnable.
+//!
+//! Go: proc.go `retake`, `preemptone`, `handoffp`.
+
+use std::sync::atomic::Ordering;
+
+use super::SCHED;
+use super::claim::Mode;
+use super::m::M;
+use super::p::{P, PREEMPT, PStatus, RETIRE};
+use super::wake;
+use crate::sys::{barrier, thread, write_stderr};
+
+/// How long a goroutine may run before others get their turn. Go: `forcePreemptNS`.
+const SLICE: u64 = 10_000_000;
+/// How long one computes, and another waits, before the P of the one is for the other.
+const HOG: u64 = 1_000_000;
+/// Threads without a P, for each P, past which goroutines that compute are left alone.
+const CAP: u32 = 64;
+/// For how long after a P was taken sysmon looks more often: programs that block do it again.
+const ALERT: u64 = 20_000_000;
+
+/// What is remembered of a P. Go: `sysmontick`.
+#[derive(Clone, Copy, Default)]
+struct Tick {
+    schedtick: u32,
+    /// When this slice was first seen.
+    slice_since: u64,
+    switches: u32,
+    /// When the present goroutine was first seen.
+    since: u64,
+    mode: Option<Mode>,
+    /// The thread and where its CPU clock stood.
+    clock: Option<(i32, u64)>,
+}
+
+/// Why a P is to be handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Blocked,
+    Hog,
+    Retired,
+}
+
+/// What the rounds have seen so far.
+#[derive(Default)]
+pub(crate) struct Retake {
+    ticks: Vec<Tick>,
+    /// Since when the global queue has never been seen empty.
+    global_since: Option<u64>,
+    /// When a P was last taken.
+    last: Option<u64>,
+    claimed: Vec<(&'static P, &'static M)>,
+    warned: bool,
+}
+
+/// What sysmon's next sleep depends on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// Something waits behind a goroutine that has not switched since the last round, or for the first time
+    /// in a program that blocks.
+    pub(crate) waiting: bool,
+}
+
+impl Retake {
+    /// One look at every P.
+    pub(crate) fn round(&mut self, now: u64) -> Seen {
+        let global = SCHED.global.len() > 0;
+        self.global_since = if global { self.global_since.or(Some(now)) } else { None };
+        let due = SCHED.next_timer() <= now;
+        let helped = SCHED.idle.idle_ps() > 0 || SCHED.idle.spinning() > 0;
+        let global_late = self.global_since.is_some_and(|since| now - since >= HOG);
+        let mut stuck = global;
+        for (i, pp) in SCHED.all_ps().enumerate() {
+            if self.ticks.len() <= i {
+                self.ticks.push(Tick::default());
+            }
+            let queued = pp.has_queued() || pp.runq.runnext() != 0;
+            let tick = &mut self.ticks[i];
+            if pp.status() != PStatus::Running {
+                *tick = Tick { schedtick: pp.schedtick(), slice_since: now, since: now, ..Tick::default() };
+                // A P that waits for a thread may have goroutines.
+                stuck |= pp.has_queued();
+                continue;
+            }
+            let Some(mp) = pp.owner() else { continue };
+            tick.slice(pp, now);
+            let same = tick.same_goroutine(pp, now);
+            stuck |= queued && same;
+            let mode = mp.claim.mode();
+            let before = tick.mode.replace(mode);
+            let retired = pp.attention.load(Ordering::Relaxed) & RETIRE != 0;
+            if mode.in_runtime() || helped && !retired {
+                tick.clock = None;
+                continue;
+            }
+            let work = queued || global || due;
+            let slept = work && tick.slept(mp) && same;
+            let late = queued || global_late || due;
+            let reason = if retired {
+                Reason::Retired
+            } else if work && same && mode.in_syscall() && before == Some(mode) || slept {
+                Reason::Blocked
+            } else if late && now - tick.since >= HOG {
+                Reason::Hog
+            } else {
+                continue;
+            };
+            if reason == Reason::Hog && SCHED.without_p.load(Ordering::Relaxed) >= CAP * SCHED.procs() {
+                self.warn();
+            } else if mp.claim.claim() {
+                self.claimed.push((pp, mp));
+            }
+        }
+        if !self.claimed.is_empty() {
+            self.hand_over(now);
+        } else if stuck {
+            wake::wakep();
+        }
+        let alert = self.last.is_some_and(|last| now - last < ALERT);
+        Seen { waiting: stuck || alert }
+    }
+
+    /// Steps 2 and 3 of the claims of this round.
+    fn hand_over(&mut self, now: u64) {
+        barrier::heavy();
+        for (pp, mp) in self.claimed.drain(..) {
+            if mp.claim.take(|| pp.owner().is_some_and(|owner| std::ptr::eq(owner, mp))) {
+                self.last = Some(now);
+                SCHED.without_p.fetch_add(1, Ordering::Relaxed);
+                wake::detach(pp);
+                wake::handoffp(pp);
+            }
+        }
+    }
+
+    fn warn(&mut self) {
+        if !std::mem::replace(&mut self.warned, true) {
+            write_stderr(
+                b"gort: too many goroutines compute without a pause: their threads are past the limit of 64 \
+                  for each of GOMAXPROCS, and further ones keep their processor\n",
+            );
+        }
+    }
+}
+
+impl Tick {
+    /// The slice: its end is told to the P.
+    fn slice(&mut self, pp: &'static P, now: u64) {
+        if self.schedtick != pp.schedtick() {
+            self.schedtick = pp.schedtick();
+            self.slice_since = now;
+        } else if now - self.slice_since >= SLICE {
+            self.slice_since = now;
+            pp.attention.fetch_or(PREEMPT, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the P has not switched since the last look.
+    fn same_goroutine(&mut self, pp: &'static P, now: u64) -> bool {
+        let switches = pp.runq.switches();
+        let same = self.switches == switches;
+        if !same {
+            self.switches = switches;
+            self.since = now;
+        }
+        same
+    }
+
+    /// Whether the thread has slept since the last look and still does.
+    fn slept(&mut self, mp: &'static M) -> bool {
+        let tid = mp.tid.load(Ordering::Relaxed);
+        let clock = thread::cpu_time(tid).map(|clock| (tid, clock));
+        let before = std::mem::replace(&mut self.clock, clock);
+        clock.is_some() && clock == before && thread::is_asleep(tid)
+    }
+}

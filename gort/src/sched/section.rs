@@ -1,0 +1,73 @@
+//! The way from user code into the runtime and back: what is done to the P of this M is done between
+//! the two, because sysmon may take the P away at any other moment ([`super::claim`]).
+//!
+//! An M whose P was taken goes on without: an operation that cannot block takes an idle P or does as a
+//! plain thread would; one that may block queues its goroutine for a P ([`super::park::check_preempt`]).
+//!
+//! Go: proc.go `reentersyscall`, `exitsyscallfast`; here every entry is one.
+
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
+
+use super::SCHED;
+use super::current;
+use super::m::M;
+use super::wake;
+
+/// While it lives its goroutine is in the runtime, also when it is on another M by the end.
+pub(crate) struct Section {
+    mp: &'static M,
+    nested: bool,
+    /// It belongs to the goroutine's stack.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Section {
+    /// The M on which the section began.
+    #[inline(always)]
+    pub(crate) fn m(&self) -> &'static M {
+        self.mp
+    }
+}
+
+impl Drop for Section {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.nested {
+            current::own_m().claim.exit();
+        }
+    }
+}
+
+/// Enters the runtime; none on a plain thread.
+#[inline(always)]
+pub(crate) fn enter() -> Option<Section> {
+    let mp = current::m()?;
+    let nested = mp.claim.entered();
+    if !nested {
+        back_in(mp);
+    }
+    Some(Section { mp, nested, _not_send: PhantomData })
+}
+
+/// From user code into the runtime, to stay: the end of a goroutine, the way back from a blocking call.
+#[inline(always)]
+pub(crate) fn back_in(mp: &'static M) {
+    if !mp.claim.enter() || mp.p().is_none() {
+        without_p(mp);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn without_p(mp: &'static M) {
+    if !mp.claim.settle() {
+        mp.set_p(None);
+        SCHED.without_p.fetch_sub(1, Ordering::Relaxed);
+    }
+    if mp.p().is_none()
+        && let Some(pp) = SCHED.pidleget()
+    {
+        wake::acquirep(mp, pp);
+    }
+}
