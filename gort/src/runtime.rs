@@ -6,7 +6,8 @@ use crate::sched::{self, SCHED, labels, park, procresize, rt0, traceback};
 pub use crate::spawn::num_goroutine;
 
 /// Sets how many goroutines may run at the same time and gives the former setting; 0 only asks. At most
-/// 1024. A goroutine that computes keeps its place until its next blocking-capable call.
+/// 1024. A goroutine that computes goes on, without a place among them, when its own is
+/// gone.
 ///
 /// ```
 /// # unsafe { gort::boot(gort::Options::default()).unwrap() };

@@ -2,8 +2,7 @@
 //!
 //! Growing makes Ps and puts them on the idle list. Shrinking takes idle ones off it and marks the
 //! running ones: their M gives such a P up at its next pick, moves what it has to where others find
-//! it, and sleeps. A goroutine that computes without a pause keeps its P until sysmon's tick can take
-//! it away, which is the retake's business.
+//! it, and sleeps. From a goroutine that computes without a pause sysmon takes it.
 //!
 //! Rejected: stopping the world, as Go does. Nothing here needs all Ps to stand still at once.
 //!

@@ -13,7 +13,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::m::M;
 use super::retake::{Retake, Seen};
 use super::{SCHED, debugvars, trace, wake};
-use crate::sys::clock;
+use crate::sys::clock::{self, NEVER};
 
 /// Sleep while something waits in a queue, and while nothing does.
 const SHORT: u64 = 150_000;
@@ -55,8 +55,9 @@ fn sleep(seen: Seen, idle_rounds: &mut u32, schedtrace: u64) {
         return;
     }
     *idle_rounds += 1;
-    if schedtrace > 0 || seen.waiting || *idle_rounds <= IDLE_ROUNDS {
-        // Timers of idle Ps are the poller's.
+    // Timers of idle Ps are the poller's. There is none when there was no thread to become it.
+    let alone = SCHED.poll_until.load(Ordering::Relaxed) == 0 && SCHED.next_timer() != NEVER;
+    if schedtrace > 0 || seen.waiting || alone || *idle_rounds <= IDLE_ROUNDS {
         SCHED.sysmon.sleep_until(clock::nanotime() + LONG);
         return;
     }

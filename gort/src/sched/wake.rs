@@ -261,7 +261,7 @@ pub(crate) fn reap_idle(now: u64) -> bool {
                     && !ptr::eq(*mp, poller)
                     && mp.idle_since.load(Ordering::Relaxed) + IDLE_LIFE <= now
             };
-            let i = s.idle_ms.iter().position(|mp| due(mp));
+            let i = s.idle_ms.iter().position(due);
             (i.map(|i| s.idle_ms.remove(i)), true)
         });
         let Some(mp) = mp else { return more };

@@ -1,0 +1,83 @@
+//! Programs for `tests/tests/prog_retake.rs`, which need a process of their own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+/// Bytes of address space, by the kernel's count.
+fn address_space() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
+}
+
+fn limit_address_space(bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: `limit` is a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+}
+
+/// A goroutine computes while the kernel has no room for the thread that would run the other (unless one is
+/// there by chance).
+fn no_room_for_threads() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = stop.clone();
+    let hog = gort::spawn(move || {
+        limit_address_space(address_space() + (64 << 10));
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(30) {}
+        limit_address_space(libc::RLIM_INFINITY);
+        while !seen.load(SeqCst) {}
+    });
+    gort::sleep(Duration::from_millis(1));
+    stop.store(true, SeqCst);
+    hog.join().unwrap();
+    println!("went on");
+}
+
+/// Threads that blocking calls have needed end when nobody needs them any more, and come again.
+fn threads_end() {
+    for round in 0..2 {
+        let handles: Vec<_> =
+            (0..40).map(|_| gort::spawn(|| std::thread::sleep(Duration::from_millis(100)))).collect();
+        handles.into_iter().for_each(|h| h.join().unwrap());
+        let many = threads();
+        assert!(many > 20, "{many} threads in round {round}");
+        while threads() > 8 {
+            gort::sleep(Duration::from_millis(100));
+        }
+    }
+    println!("few again");
+}
+
+/// GOMAXPROCS shrinks while every P is computing, and grows again.
+fn shrinks_under_hogs() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let hogs: Vec<_> = (0..4)
+        .map(|_| {
+            let stop = stop.clone();
+            gort::spawn(move || while !stop.load(SeqCst) {})
+        })
+        .collect();
+    for n in [1, 4, 2, 3, 1] {
+        gort::gomaxprocs(n);
+        gort::sleep(Duration::from_millis(2));
+        assert_eq!(gort::spawn(move || gort::gomaxprocs(0)).join().unwrap(), n);
+    }
+    stop.store(true, SeqCst);
+    hogs.into_iter().for_each(|h| h.join().unwrap());
+    println!("resized");
+}
+
+#[gort::main]
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("no_room_for_threads") => no_room_for_threads(),
+        Some("threads_end") => threads_end(),
+        Some("shrinks_under_hogs") => shrinks_under_hogs(),
+        other => panic!("no program {other:?}"),
+    }
+}
