@@ -23,42 +23,47 @@
 //!
 //! Go: proc.go `entersyscall`, `exitsyscall`, `retake`, and the P status word that they meet at.
 
-#[cfg(loom)]
-use crate::primitive::fence;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, Ordering, fence};
 #[cfg(not(loom))]
-use crate::sys::barrier::light;
+use crate::sys::barrier::{asymmetric, light};
 
-/// loom knows no membarrier: the model has a full fence on both sides.
+/// loom knows no membarrier: the models run full fences on both sides.
 #[cfg(loom)]
-fn light() {
-    fence(Ordering::SeqCst);
+fn asymmetric() -> bool {
+    false
 }
+#[cfg(loom)]
+fn light() {}
 
-/// Modes, in the low bits of the word; above them counts how often SYSCALL was entered.
+/// Modes.
 const USER: u32 = 0;
 const RUNTIME: u32 = 1;
 const SYSCALL: u32 = 2;
-const MODE: u32 = 3;
-const COUNT: u32 = 4;
 
+/// States of the claim. FREE is zero, so that one comparison is all that an entry costs …
 const FREE: u32 = 0;
 const CLAIMED: u32 = 1;
 const TAKEN: u32 = 2;
+const STATE: u32 = 3;
+/// … unless this bit stands beside each of them: the entry must run a full fence. Set from the first.
+const FENCED: u32 = 4;
 
 /// Where an M is. As seen from outside: it may be elsewhere by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mode(u32);
+pub(crate) struct Mode {
+    mode: u32,
+    syscalls: u32,
+}
 
 impl Mode {
     /// In the runtime, or not running goroutines at all.
     pub(crate) fn in_runtime(self) -> bool {
-        self.0 & MODE == RUNTIME
+        self.mode == RUNTIME
     }
 
     /// In a call that was said to block.
     pub(crate) fn in_syscall(self) -> bool {
-        self.0 & MODE == SYSCALL
+        self.mode == SYSCALL
     }
 }
 
@@ -67,23 +72,25 @@ impl Mode {
 pub(crate) struct Claim {
     mode: AtomicU32,
     claim: AtomicU32,
+    /// How often SYSCALL was entered. Written by the M.
+    syscalls: AtomicU32,
 }
 
 impl Claim {
     /// An M begins in the runtime.
     pub(crate) fn new() -> Self {
-        Self { mode: AtomicU32::new(RUNTIME), claim: AtomicU32::new(FREE) }
-    }
-
-    #[inline(always)]
-    fn count(&self) -> u32 {
-        self.mode.load(Ordering::Relaxed) & !MODE
+        let fenced = if asymmetric() { 0 } else { FENCED };
+        Self {
+            mode: AtomicU32::new(RUNTIME),
+            claim: AtomicU32::new(fenced | FREE),
+            syscalls: AtomicU32::new(0),
+        }
     }
 
     /// Whether the M is in the runtime. Own thread only.
     #[inline(always)]
     pub(crate) fn entered(&self) -> bool {
-        self.mode.load(Ordering::Relaxed) & MODE == RUNTIME
+        self.mode.load(Ordering::Relaxed) == RUNTIME
     }
 
     /// From user code into the runtime. True when the P is the M's for sure; otherwise
@@ -91,7 +98,7 @@ impl Claim {
     #[inline(always)]
     #[must_use]
     pub(crate) fn enter(&self) -> bool {
-        self.mode.store(self.count() | RUNTIME, Ordering::Relaxed);
+        self.mode.store(RUNTIME, Ordering::Relaxed);
         light();
         self.claim.load(Ordering::Relaxed) == FREE
     }
@@ -101,14 +108,29 @@ impl Claim {
     #[cold]
     #[must_use]
     pub(crate) fn settle(&self) -> bool {
+        let mut word = self.claim.load(Ordering::Relaxed);
+        if word & FENCED != 0 {
+            fence(Ordering::SeqCst);
+            word = self.claim.load(Ordering::Relaxed);
+        }
+        let fenced = word & FENCED;
+        if word & STATE == FREE {
+            return true;
+        }
         // Relaxed: what matters was decided by the fences; a withdrawn claim publishes nothing, and
         // whoever has the P got it through sysmon's Acquire of our exit.
-        match self.claim.compare_exchange(CLAIMED, FREE, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) | Err(FREE) => true,
-            Err(_) => {
-                self.claim.store(FREE, Ordering::Relaxed);
+        let withdrawn = self.claim.compare_exchange(
+            fenced | CLAIMED,
+            fenced | FREE,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        match withdrawn {
+            Err(word) if word & STATE == TAKEN => {
+                self.claim.store(fenced | FREE, Ordering::Relaxed);
                 false
             }
+            _ => true,
         }
     }
 
@@ -116,40 +138,49 @@ impl Claim {
     #[inline(always)]
     pub(crate) fn exit(&self) {
         // Release: pairs with the Acquire in `take`: the taker sees all that we did to the P.
-        self.mode.store(self.count() | USER, Ordering::Release);
+        self.mode.store(USER, Ordering::Release);
     }
 
     /// To user code that says of itself that it may block.
     #[inline(always)]
     pub(crate) fn exit_to_syscall(&self) {
+        self.syscalls.store(self.syscalls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         // Release: as in `exit`.
-        self.mode.store(self.count().wrapping_add(COUNT) | SYSCALL, Ordering::Release);
+        self.mode.store(SYSCALL, Ordering::Release);
     }
 
     /// Whether the P was taken and the M has not noticed yet. A hint.
     #[inline(always)]
     pub(crate) fn lost(&self) -> bool {
-        self.claim.load(Ordering::Relaxed) == TAKEN
+        self.claim.load(Ordering::Relaxed) & STATE == TAKEN
     }
 
     /// For sysmon: where the M is.
     pub(crate) fn mode(&self) -> Mode {
-        Mode(self.mode.load(Ordering::Relaxed))
+        Mode { mode: self.mode.load(Ordering::Relaxed), syscalls: self.syscalls.load(Ordering::Relaxed) }
     }
 
     /// Sysmon's step 1. Step 2 is its heavy fence. False when an earlier claim has not been noticed yet.
     #[must_use]
     pub(crate) fn claim(&self) -> bool {
-        self.claim.compare_exchange(FREE, CLAIMED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let word = self.claim.load(Ordering::Relaxed);
+        word & STATE == FREE
+            && self.claim.compare_exchange(word, word | CLAIMED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Sysmon's step 3: whether the P is now the caller's. `owner` looks whether the M has it still.
     #[must_use]
     pub(crate) fn take(&self, owner: impl FnOnce() -> bool) -> bool {
         // Acquire: pairs with the Release in `exit`.
-        let outside = self.mode.load(Ordering::Acquire) & MODE != RUNTIME;
+        let outside = self.mode.load(Ordering::Acquire) != RUNTIME;
         let to = if outside && owner() { TAKEN } else { FREE };
-        self.claim.compare_exchange(CLAIMED, to, Ordering::Relaxed, Ordering::Relaxed).is_ok() && to == TAKEN
+        let word = self.claim.load(Ordering::Relaxed);
+        word & STATE == CLAIMED
+            && self
+                .claim
+                .compare_exchange(word, word & !STATE | to, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+            && to == TAKEN
     }
 }
 

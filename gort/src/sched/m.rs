@@ -56,6 +56,7 @@ impl Mark {
 }
 
 /// See the module.
+#[repr(align(128))]
 pub(crate) struct M {
     pub(crate) id: u32,
     pub(crate) g0: &'static G,

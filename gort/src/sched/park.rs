@@ -53,6 +53,7 @@ pub(crate) fn gopark(after: After, reason: WaitReason) {
             Pick::Empty | Pick::NeedG0 => switch_to_g0(mp, gp, after),
         }
     }
+    section.end_anywhere();
 }
 
 /// Parks the caller, which has queued itself under `lock`. Its waker takes it off the queue under the
@@ -136,13 +137,15 @@ pub(crate) fn gosched() {
     let mp = section.m();
     let gp = mp.curg.get();
     if mp.lockedg.get().is_some() || std::thread::panicking() {
-        return gosched_locked(mp, gp);
+        gosched_locked(mp, gp);
+    } else {
+        match pick_next(mp, false) {
+            Pick::Run(next) => switch_to(mp, gp, next, After::Requeue),
+            Pick::Empty => {}
+            Pick::NeedG0 => switch_to_g0(mp, gp, After::Requeue),
+        }
     }
-    match pick_next(mp, false) {
-        Pick::Run(next) => switch_to(mp, gp, next, After::Requeue),
-        Pick::Empty => {}
-        Pick::NeedG0 => switch_to_g0(mp, gp, After::Requeue),
-    }
+    section.end_anywhere();
 }
 
 #[cold]
@@ -196,10 +199,12 @@ pub(crate) fn park_commit(
     };
     if deadline == NEVER {
         gopark(After::Commit, reason);
+        section.end_anywhere();
         return gp.commit.end();
     }
     let timers = wake::start_timer(section.m(), deadline, gp, seq);
     gopark(After::Commit, reason);
+    section.end_anywhere();
     gp.commit.end();
     // The timer's own notification is no wake-up by somebody: it was one if the time has not come, or
     // if the caller's condition holds, which the caller knows best.

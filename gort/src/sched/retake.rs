@@ -68,9 +68,10 @@ pub(crate) struct Retake {
 /// What sysmon's next sleep depends on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
-    /// Something waits behind a goroutine that has not switched since the last round, or for the first time
-    /// in a program that blocks.
+    /// Something waits behind a goroutine that has not switched since the last round.
     pub(crate) waiting: bool,
+    /// A P was taken a short while ago, and there is work: the next one may block at once.
+    pub(crate) alert: bool,
 }
 
 impl Retake {
@@ -82,6 +83,7 @@ impl Retake {
         let helped = SCHED.idle.idle_ps() > 0 || SCHED.idle.spinning() > 0;
         let global_late = self.global_since.is_some_and(|since| now - since >= HOG);
         let mut stuck = global;
+        let mut work_anywhere = global;
         for (i, pp) in SCHED.all_ps().enumerate() {
             if self.ticks.len() <= i {
                 self.ticks.push(Tick::default());
@@ -98,6 +100,7 @@ impl Retake {
             tick.slice(pp, now);
             let same = tick.same_goroutine(pp, now);
             stuck |= queued && same;
+            work_anywhere |= queued;
             let mode = mp.claim.mode();
             let before = tick.mode.replace(mode);
             let retired = pp.attention.load(Ordering::Relaxed) & RETIRE != 0;
@@ -129,7 +132,7 @@ impl Retake {
             wake::wakep();
         }
         let alert = self.last.is_some_and(|last| now - last < ALERT);
-        Seen { waiting: stuck || alert }
+        Seen { waiting: stuck, alert: alert && work_anywhere }
     }
 
     /// Steps 2 and 3 of the claims of this round.

@@ -13,7 +13,7 @@ use super::newproc::{Spec, newproc};
 use super::schedinit::{self, check};
 use super::{SCHED, debugvars, schedule, wake};
 use crate::stack::MAIN_STACK_SIZE;
-use crate::sys::{clock, thread, throw};
+use crate::sys::{barrier, clock, thread, throw};
 use crate::tls;
 
 /// How the runtime is to be started. The default is what the environment says.
@@ -168,6 +168,8 @@ fn begin() -> Result<(&'static M, MutexGuard<'static, bool>), BootError> {
         return Err(BootError::AlreadyRunning);
     }
     SCHED.start_time.store(clock::nanotime(), Ordering::Relaxed);
+    // Before any M: each is made for the kind of fence that there is.
+    barrier::init(debugvars::get().nomembarrier);
     let mp: &'static M = Box::leak(Box::new(M::new(0, StartFn::Schedule)));
     SCHED.locked(|s| s.all_ms.push(mp));
     Ok((mp, begun))

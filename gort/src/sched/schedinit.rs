@@ -17,6 +17,10 @@ use crate::{rand, tls};
 /// The least that sysmon sleeps.
 pub(crate) const MIN_SYSMON_SLEEP: u64 = 100_000;
 
+/// How long an M runs before another thread has its turn on the same processor, in nanoseconds: the least that
+/// the kernel allows. A timer's M that wakes beside goroutines that compute then waits less.
+const TURN: u64 = 100_000;
+
 /// Bytes of an M's signal stack, unless the processor's registers need more.
 const GSIGNAL: usize = 32 << 10;
 
@@ -42,8 +46,7 @@ pub(crate) fn check() -> String {
 /// Processors, page size, and what the kernel can do. Go: `osinit`.
 pub(crate) fn osinit() -> String {
     let guard = if mem::has_guard_install() { "guard regions" } else { "guards by mprotect" };
-    let fence =
-        if barrier::init(debugvars::get().nomembarrier) { "membarrier" } else { "fences, no membarrier" };
+    let fence = if barrier::asymmetric() { "membarrier" } else { "fences, no membarrier" };
     format!("ncpu={} page={} {guard}, {fence}", num_cpus::get(), mem::page_size())
 }
 
@@ -137,6 +140,7 @@ pub(crate) fn minit(mp: &'static M) {
     } else {
         thread::set_name_and_slack(&format!("gort-m{}", mp.id));
     }
+    thread::set_turn(TURN);
     let size = gsignal_size();
     if mp.gsignal.get().is_null() {
         mp.gsignal.set(mem::reserve(size).unwrap_or(std::ptr::null_mut()));

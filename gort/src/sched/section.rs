@@ -14,7 +14,8 @@ use super::current;
 use super::m::M;
 use super::wake;
 
-/// While it lives its goroutine is in the runtime, also when it is on another M by the end.
+/// While it lives its goroutine is in the runtime and stays on its M. One that may come back on another M ends
+/// by [`Section::end_anywhere`].
 pub(crate) struct Section {
     mp: &'static M,
     nested: bool,
@@ -28,13 +29,22 @@ impl Section {
     pub(crate) fn m(&self) -> &'static M {
         self.mp
     }
+
+    /// Ends it on whatever M the goroutine is now.
+    #[inline(always)]
+    pub(crate) fn end_anywhere(self) {
+        if !self.nested {
+            current::own_m().claim.exit();
+        }
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Section {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.nested {
-            current::own_m().claim.exit();
+            self.mp.claim.exit();
         }
     }
 }

@@ -195,6 +195,7 @@ pub(crate) fn systemstack<R>(f: impl FnOnce() -> R) -> R {
     let function = runner(&frame);
     mp.call.set(Some(Call { function, argument: (&raw mut frame).cast(), caller: gp }));
     switch_to_g0(mp, gp, After::Nothing);
+    section.end_anywhere();
     match frame.result.take().expect("g0 ran it") {
         Ok(r) => r,
         Err(panic) => std::panic::resume_unwind(panic),

@@ -15,7 +15,8 @@ use super::retake::{Retake, Seen};
 use super::{SCHED, debugvars, trace, wake};
 use crate::sys::clock::{self, NEVER};
 
-/// Sleep while something waits in a queue, and while nothing does.
+/// Sleep while goroutines block one after the other, while something waits in a queue, and while nothing does.
+const ALERT: u64 = 50_000;
 const SHORT: u64 = 150_000;
 const LONG: u64 = 500_000;
 /// Rounds with all Ps idle before sysmon sleeps until told.
@@ -50,7 +51,12 @@ fn sleep(seen: Seen, idle_rounds: &mut u32, schedtrace: u64) {
     let all_idle = || SCHED.idle.idle_ps() >= SCHED.procs();
     if !all_idle() {
         *idle_rounds = 0;
-        let until = wake::until_next_timer(if seen.waiting { SHORT } else { LONG });
+        let longest = match seen {
+            Seen { alert: true, .. } => ALERT,
+            Seen { waiting: true, .. } => SHORT,
+            _ => LONG,
+        };
+        let until = wake::until_next_timer(longest);
         SCHED.sysmon.sleep_until(until);
         return;
     }

@@ -492,5 +492,5 @@ pub(crate) fn late_timers(now: u64) {
 /// For sysmon: the time until which it may sleep without being late for a timer.
 pub(crate) fn until_next_timer(longest: u64) -> u64 {
     let now = clock::nanotime();
-    SCHED.next_timer().max(now + schedinit::MIN_SYSMON_SLEEP).min(now + longest)
+    SCHED.next_timer().max(now + schedinit::MIN_SYSMON_SLEEP.min(longest)).min(now + longest)
 }

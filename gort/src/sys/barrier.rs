@@ -2,8 +2,8 @@
 //! keeps the compiler from moving accesses; the side that is passed rarely runs [`heavy`], which has the
 //! kernel run a full fence on every processor that executes a thread of this process.
 //!
-//! Where the kernel has no `membarrier`, or is not to be asked (`GODEBUG=nomembarrier=1`), both are full
-//! fences.
+//! Where the kernel has no `membarrier`, or is not to be asked (`GODEBUG=nomembarrier=1`), both sides run full
+//! fences: [`asymmetric`] says so.
 
 use std::sync::atomic::{AtomicBool, Ordering, compiler_fence, fence};
 
@@ -19,21 +19,21 @@ fn membarrier(command: libc::c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// Registers the process with the kernel, unless that is `unwanted`; whether it did.
-pub(crate) fn init(unwanted: bool) -> bool {
+/// Registers the process with the kernel, unless that is `unwanted`.
+pub(crate) fn init(unwanted: bool) {
     let on = !unwanted && membarrier(REGISTER_PRIVATE_EXPEDITED);
     ASYMMETRIC.store(on, Ordering::Relaxed);
-    on
+}
+
+/// Whether [`light`] is enough on the cheap side.
+pub(crate) fn asymmetric() -> bool {
+    ASYMMETRIC.load(Ordering::Relaxed)
 }
 
 /// The cheap side.
 #[inline(always)]
 pub(crate) fn light() {
-    if ASYMMETRIC.load(Ordering::Relaxed) {
-        compiler_fence(Ordering::SeqCst);
-    } else {
-        fence(Ordering::SeqCst);
-    }
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// The dear side: 12 µs beside a running thread.
