@@ -116,6 +116,8 @@ mod block_on;
 #[allow(unsafe_code)]
 pub mod channel;
 #[cfg(gort_runtime)]
+pub mod context;
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod goroutine;
 #[cfg(gort_runtime)]
@@ -135,6 +137,8 @@ mod start;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 pub mod sync;
+#[cfg(gort_runtime)]
+pub mod time;
 
 #[cfg(gort_runtime)]
 mod exports {

@@ -56,6 +56,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("block_on", &["g", "wait"]),
     ("channel", &["sys", "lock", "g", "sched", "wait", "goroutine"]),
     ("sync", &["sys", "lock", "g", "sched", "wait", "goroutine", "channel"]),
+    ("time", &["sys", "timer", "sched", "goroutine", "channel"]),
+    ("context", &["sys", "sched", "channel", "sync", "time"]),
     ("start", &["sched", "channel"]),
     ("__rt", &["sched", "runtime", "spawn", "channel"]),
 ];

@@ -25,6 +25,7 @@ use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G, entry, join};
 use crate::lock::Lock;
 use crate::sys::clock::NEVER;
+use crate::timer::{Target, Timers};
 
 /// Parks the caller until it is readied. The action tells who may ready it, and from when on.
 pub(crate) fn gopark(after: After, reason: WaitReason) {
@@ -202,7 +203,7 @@ pub(crate) fn park_commit(
         section.end_anywhere();
         return gp.commit.end();
     }
-    let timers = wake::start_timer(section.m(), deadline, gp, seq);
+    let timers = wake::start_timer(deadline, Target::Wait(gp, seq));
     gopark(After::Commit, reason);
     section.end_anywhere();
     gp.commit.end();
@@ -213,6 +214,12 @@ pub(crate) fn park_commit(
         timers.count_stale();
     }
     early
+}
+
+/// Has `target` happen at `when`; from anywhere. Gives the heap that it is on.
+pub(crate) fn start_timer(when: u64, target: Target) -> &'static Timers {
+    let _section = section::enter();
+    wake::start_timer(when, target)
 }
 
 /// Sleeps until `deadline`. Go: `timeSleep`.

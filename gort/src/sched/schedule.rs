@@ -18,6 +18,7 @@ use super::wake::{self, Dismissed};
 use crate::g::status::Status;
 use crate::g::{After, G, entry};
 use crate::sys::clock::{self, NEVER};
+use crate::timer::Due;
 
 /// Every so many slices the global queue goes first, so that two goroutines that keep readying each
 /// other cannot shut it out.
@@ -141,9 +142,12 @@ fn see_to(pp: &'static P) -> bool {
     false
 }
 
-/// Readies what is due on `pp`'s heap to this M's own P.
+/// Readies what is due on `pp`'s heap to this M's own P, and fires its alarms.
 fn run_timers(mp: &'static M, pp: &'static P) {
-    pp.timers.run_due(clock::nanotime(), |gp| super::park::ready_on(mp, gp, false));
+    pp.timers.run_due(clock::nanotime(), |due| match due {
+        Due::Ready(gp) => super::park::ready_on(mp, gp, false),
+        Due::Fire(alarm, seq) => alarm.fire(seq),
+    });
 }
 
 /// The loop of a g0. Each turn runs one goroutine, until somebody switches back here.

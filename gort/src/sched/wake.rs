@@ -11,12 +11,11 @@ use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, PStatus};
 use super::{Locked, MAX_MCOUNT, SCHED, deadlock, schedinit};
 use crate::g::G;
-use crate::g::commit::Seq;
 use crate::note::Note;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
 use crate::sys::{clock, thread, throw};
-use crate::timer::Timers;
+use crate::timer::{Target, Timers};
 
 /// Bytes of a g0's stack, except m0's.
 const G0_STACK: usize = 256 << 10;
@@ -464,15 +463,15 @@ pub(crate) fn start_locked_m(mp: &'static M, gp: &'static G) -> Result<(), Dismi
     stopm(mp)
 }
 
-/// Has the wait `seq` of `gp` woken at `when`. Gives the heap that it is on.
-pub(crate) fn start_timer(mp: &'static M, when: u64, gp: &'static G, seq: Seq) -> &'static Timers {
-    if let Some(pp) = mp.p() {
+/// Has `target` happen at `when`. Gives the heap that it is on. Called in a section, or on a plain thread.
+pub(crate) fn start_timer(when: u64, target: Target) -> &'static Timers {
+    if let Some(pp) = super::current::m().and_then(M::p) {
         // Its owner, who is us, looks at it at each pick.
-        pp.timers.insert(when, gp, seq);
+        pp.timers.insert(when, target);
         return &pp.timers;
     }
     let timers = &SCHED.p(0).expect("made at boot").timers;
-    timers.insert(when, gp, seq);
+    timers.insert(when, target);
     // Whoever is idle may mean to sleep for longer. The fence in here pairs with the one before an M's
     // last look at the timers (`stop_spinning`): either it sees this one, or we see its idle P.
     wakep();

@@ -45,7 +45,11 @@ struct Inner<E> {
     running: WaitGroup,
     places: Monitor<Places>,
     outcome: Monitor<Outcome<E>>,
+    /// See [`ErrGroup::with_end`].
+    end: Option<End<E>>,
 }
+
+type End<E> = Box<dyn Fn(Option<&E>) + Send + Sync>;
 
 struct Places {
     limit: usize,
@@ -84,6 +88,11 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// An empty group, with no limit.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty group that calls `end` with the first error, and without one when somebody has waited.
+    pub(crate) fn with_end(end: impl Fn(Option<&E>) + Send + Sync + 'static) -> Self {
+        Self { inner: Arc::new(Inner::new(Some(Box::new(end)))) }
     }
 
     /// At most `n` members run at the same time from now on; [`go`](Self::go) waits for a place. With 0
@@ -197,6 +206,9 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// that say so in others.
     pub fn wait(&self) -> Result<(), E> {
         self.inner.running.wait();
+        if let Some(end) = &self.inner.end {
+            end(None);
+        }
         let (panicked, payload) = self.inner.outcome.with(|o| (o.panicked, o.payload.take()));
         if let Some(payload) = payload {
             std::panic::resume_unwind(payload);
@@ -217,14 +229,25 @@ impl Places {
 }
 
 impl<E> Inner<E> {
+    fn new(end: Option<End<E>>) -> Self {
+        Self {
+            running: WaitGroup::new(),
+            places: Monitor::new(Places { limit: usize::MAX, taken: 0, waiting: 0 }),
+            outcome: Monitor::new(Outcome { failed: false, error: None, panicked: false, payload: None }),
+            end,
+        }
+    }
+
     fn fail(&self, error: E) {
-        let mut error = Some(error);
-        self.outcome.with(|o| {
-            if !o.failed {
-                o.failed = true;
-                o.error = error.take();
-            }
-        });
+        let first = self.outcome.with(|o| !std::mem::replace(&mut o.failed, true));
+        if !first {
+            return;
+        }
+        if let Some(end) = &self.end {
+            end(Some(&error));
+        }
+        // Nobody asks before this member is counted out.
+        self.outcome.with(|o| o.error = Some(error));
     }
 
     fn panicked(&self, payload: Payload) {
@@ -246,12 +269,7 @@ impl<E> Clone for ErrGroup<E> {
 
 impl<E> Default for ErrGroup<E> {
     fn default() -> Self {
-        let inner = Inner {
-            running: WaitGroup::new(),
-            places: Monitor::new(Places { limit: usize::MAX, taken: 0, waiting: 0 }),
-            outcome: Monitor::new(Outcome { failed: false, error: None, panicked: false, payload: None }),
-        };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(Inner::new(None)) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A P's timers: a heap under a lock of its own, so that any thread may insert.
 //!
-//! An entry wakes one wait of one goroutine, by sequence number. A wait that ends early leaves its
-//! entry behind as stale; stale entries are swept when they outnumber the others. Running timers
-//! *returns* goroutines to be readied: this module never calls the scheduler.
+//! An entry wakes one wait of one goroutine, or fires an alarm, by sequence number. A wait that ends early, an
+//! alarm that is stopped, leaves its entry behind as stale; stale entries are swept when they outnumber the
+//! others. Running timers *returns* what is due: this module never calls the scheduler.
 //!
 //! `next` is written under the lock and read by anybody: the P at every pick, thieves, sysmon, and the
 //! M that is about to sleep.
@@ -12,6 +12,7 @@
 use std::cell::UnsafeCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::g::G;
@@ -22,11 +23,40 @@ use crate::sys::clock::NEVER;
 /// How many due entries leave the heap under one hold of the lock.
 const BATCH: usize = 32;
 
-#[derive(Clone, Copy)]
+/// Something that happens at a time, on the system stack of some M: it does not park, and its destructor runs
+/// nothing of the user's.
+pub(crate) trait Alarm: Send + Sync {
+    /// The time that was set as `seq` has come.
+    fn fire(self: Arc<Self>, seq: u64);
+    /// Whether that time is still set.
+    fn is_set(&self, seq: u64) -> bool;
+}
+
+/// What an entry is for.
+pub(crate) enum Target {
+    Wait(&'static G, Seq),
+    Alarm(Arc<dyn Alarm>, u64),
+}
+
+/// What is to be done now.
+pub(crate) enum Due {
+    /// To be readied.
+    Ready(&'static G),
+    Fire(Arc<dyn Alarm>, u64),
+}
+
 struct Entry {
     when: u64,
-    gp: &'static G,
-    seq: Seq,
+    target: Target,
+}
+
+impl Entry {
+    fn is_stale(&self) -> bool {
+        match &self.target {
+            Target::Wait(gp, seq) => !gp.commit.is_waiting(*seq),
+            Target::Alarm(alarm, seq) => !alarm.is_set(*seq),
+        }
+    }
 }
 
 impl PartialEq for Entry {
@@ -91,28 +121,27 @@ impl Timers {
         self.next.load(Ordering::Acquire)
     }
 
-    /// Wakes the wait `seq` of `gp` at `when`.
-    pub(crate) fn insert(&self, when: u64, gp: &'static G, seq: Seq) {
+    /// Has `target` happen at `when`.
+    pub(crate) fn insert(&self, when: u64, target: Target) {
         self.locked(|heap| {
             let stale = self.stale.load(Ordering::Relaxed) as usize;
             if stale > 64 && stale > heap.len() / 2 {
                 self.stale.store(0, Ordering::Relaxed);
-                heap.retain(|e| e.0.gp.commit.is_waiting(e.0.seq));
+                heap.retain(|e| !e.0.is_stale());
             }
-            heap.push(Reverse(Entry { when, gp, seq }));
+            heap.push(Reverse(Entry { when, target }));
         });
     }
 
-    /// A wait has ended before its entry came due.
+    /// A wait has ended, or an alarm was stopped, before its entry came due.
     pub(crate) fn count_stale(&self) {
         self.stale.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notifies every wait that is due at `now` and gives the goroutines to be readied to `ready`, with
-    /// no lock held.
-    pub(crate) fn run_due(&self, now: u64, mut ready: impl FnMut(&'static G)) {
+    /// Notifies every wait that is due at `now` and gives what is to be done to `act`, with no lock held.
+    pub(crate) fn run_due(&self, now: u64, mut act: impl FnMut(Due)) {
         while self.next() <= now {
-            let mut due: [Option<Entry>; BATCH] = [None; BATCH];
+            let mut due: [Option<Entry>; BATCH] = [const { None }; BATCH];
             self.locked(|heap| {
                 for slot in &mut due {
                     match heap.peek() {
@@ -121,9 +150,14 @@ impl Timers {
                     }
                 }
             });
-            for e in due.iter().flatten() {
-                if e.gp.commit.notify(e.seq) == Notify::Ready {
-                    ready(e.gp);
+            for e in due.into_iter().flatten() {
+                match e.target {
+                    Target::Wait(gp, seq) => {
+                        if gp.commit.notify(seq) == Notify::Ready {
+                            act(Due::Ready(gp));
+                        }
+                    }
+                    Target::Alarm(alarm, seq) => act(Due::Fire(alarm, seq)),
                 }
             }
         }
@@ -148,8 +182,8 @@ mod tests {
         let timers = Timers::new();
         let gp = slab::single(Kind::G0);
         let first = gp.commit.begin();
-        timers.insert(30, gp, first);
-        timers.insert(10, gp, first);
+        timers.insert(30, Target::Wait(gp, first));
+        timers.insert(10, Target::Wait(gp, first));
         assert_eq!(timers.next(), 10);
         assert!(gp.commit.commit());
         let mut readied = 0;
@@ -167,7 +201,7 @@ mod tests {
         let gp = slab::single(Kind::G0);
         for i in 0..10_000 {
             let seq = gp.commit.begin();
-            timers.insert(1_000_000 + i, gp, seq);
+            timers.insert(1_000_000 + i, Target::Wait(gp, seq));
             assert!(!gp.commit.end());
             timers.count_stale();
         }

@@ -1,0 +1,203 @@
+//! `gort::time`: what Go 1.23 promises of timers and tickers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use gort::channel::{RecvTimeoutError, TryRecvError, bounded};
+use gort::time::{Duration, Instant, Ticker, Timer};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MS: Duration = Duration::from_millis(1);
+
+/// Waits until `timer` has sent its time.
+fn sent(timer: &Timer) {
+    while timer.channel().is_empty() {
+        gort::yield_now();
+    }
+}
+
+#[gort::test]
+fn a_timer_sends_once_and_not_early() {
+    let begun = Instant::now();
+    let timer = Timer::new(5 * MS);
+    let time = timer.channel().recv().unwrap();
+    assert!(time - begun >= 5 * MS && time <= Instant::now());
+    assert_eq!(timer.channel().recv_timeout(2 * MS), Err(RecvTimeoutError::Timeout));
+}
+
+#[gort::test]
+fn stop_says_whether_it_was_in_time() {
+    let timer = Timer::new(HOUR);
+    assert!(timer.stop());
+    assert!(!timer.stop());
+    let timer = Timer::new(Duration::ZERO);
+    timer.channel().recv().unwrap();
+    assert!(!timer.stop());
+}
+
+#[gort::test]
+fn nothing_stale_after_stop_or_reset() {
+    let timer = Timer::new(Duration::ZERO);
+    sent(&timer);
+    assert!(timer.stop(), "sent, not received");
+    assert_eq!(timer.channel().try_recv(), Err(TryRecvError::Empty));
+    timer.reset(Duration::ZERO);
+    sent(&timer);
+    assert!(timer.reset(HOUR), "sent, not received");
+    assert_eq!(timer.channel().try_recv(), Err(TryRecvError::Empty));
+    assert!(timer.reset(MS));
+    timer.channel().recv().unwrap();
+}
+
+#[gort::test]
+fn races_of_stop_reset_and_time_leave_nothing_stale() {
+    let handles: Vec<_> = (0..8)
+        .map(|i| {
+            gort::spawn(move || {
+                let timer = Timer::new(HOUR);
+                for n in 0..400u64 {
+                    timer.reset(Duration::from_micros((n * 7 + i) % 60));
+                    for _ in 0..(n % 5) {
+                        gort::yield_now();
+                    }
+                    let stopped = timer.stop();
+                    let received = timer.channel().try_recv().is_ok();
+                    assert!(stopped && !received, "nobody received it, so the stop was in time");
+                }
+                timer.reset(Duration::ZERO);
+                timer.channel().recv().unwrap();
+            })
+        })
+        .collect();
+    handles.into_iter().for_each(|h| h.join().unwrap());
+}
+
+#[gort::test]
+fn a_blocked_receiver_sees_a_reset() {
+    let timer = Arc::new(Timer::new(HOUR));
+    let waits = timer.clone();
+    let receiver = gort::spawn(move || waits.channel().recv().unwrap());
+    gort::yield_now();
+    assert!(timer.reset(MS));
+    receiver.join().unwrap();
+}
+
+#[gort::test]
+fn functions_run_in_goroutines_of_their_own() {
+    let (tx, rx) = bounded(0);
+    let caller = gort::current().id();
+    let timer = Timer::after_func(MS, move || tx.send(gort::current().id()).unwrap());
+    assert_ne!(rx.recv().unwrap(), caller);
+    assert!(!timer.reset(MS), "it has been called");
+    assert_ne!(rx.recv().unwrap(), caller);
+    assert_eq!(timer.channel().try_recv(), Err(TryRecvError::Empty));
+}
+
+#[gort::test]
+fn a_stopped_function_is_not_called_and_is_dropped() {
+    let held = Arc::new(());
+    let inner = held.clone();
+    let timer = Timer::after_func(HOUR, move || unreachable!("{inner:?} stopped"));
+    assert!(timer.stop());
+    drop(timer);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[gort::test]
+fn a_dropped_timer_still_calls() {
+    let (tx, rx) = bounded(1);
+    drop(Timer::after_func(MS, move || tx.send(()).unwrap()));
+    rx.recv().unwrap();
+    assert!(rx.recv().is_err(), "the function is dropped after its call");
+}
+
+#[gort::test]
+fn a_ticker_keeps_one_tick() {
+    let ticker = Ticker::new(MS);
+    while ticker.channel().is_empty() {
+        gort::yield_now();
+    }
+    gort::sleep(5 * MS);
+    assert_eq!(ticker.channel().len(), 1);
+    let mut last = ticker.channel().recv().unwrap();
+    for _ in 0..5 {
+        let next = ticker.channel().recv().unwrap();
+        assert!(next > last);
+        last = next;
+    }
+    ticker.stop();
+    assert_eq!(ticker.channel().recv_timeout(4 * MS), Err(RecvTimeoutError::Timeout));
+    ticker.reset(MS);
+    ticker.channel().recv().unwrap();
+}
+
+#[gort::test]
+fn a_dropped_ticker_stops() {
+    let ticker = Ticker::new(MS);
+    let channel = ticker.channel().clone();
+    drop(ticker);
+    assert!(channel.recv().is_err(), "disconnected");
+}
+
+#[gort::test]
+fn zero_intervals_panic_with_gos_texts() {
+    let text = |f: &dyn Fn()| *catch_unwind(AssertUnwindSafe(f)).unwrap_err().downcast::<&str>().unwrap();
+    assert_eq!(text(&|| drop(Ticker::new(Duration::ZERO))), "non-positive interval for NewTicker");
+    let ticker = Ticker::new(HOUR);
+    assert_eq!(text(&|| ticker.reset(Duration::ZERO)), "non-positive interval for Ticker.Reset");
+}
+
+#[gort::test]
+fn timers_on_plain_threads() {
+    let received = std::thread::spawn(|| {
+        let timer = Timer::new(HOUR);
+        assert!(timer.reset(2 * MS));
+        timer.channel().recv().unwrap();
+        let ticker = Ticker::new(MS);
+        ticker.channel().recv().unwrap();
+        let (tx, rx) = bounded(1);
+        let _timer = Timer::after_func(MS, move || tx.send(1).unwrap());
+        rx.recv().unwrap()
+    });
+    assert_eq!(gort::blocking(|| received.join()).unwrap(), 1);
+}
+
+#[gort::test]
+fn timers_in_select() {
+    let timer = Timer::new(MS);
+    let ticker = Ticker::new(HOUR);
+    gort::select! {
+        recv(timer.channel()) -> time => assert!(time.is_ok()),
+        recv(ticker.channel()) -> _ => unreachable!(),
+    }
+}
+
+#[gort::test]
+fn many_sleepers_and_many_timers() {
+    let fired = Arc::new(AtomicUsize::new(0));
+    let timers: Vec<_> = (0..5_000)
+        .map(|i| {
+            let fired = fired.clone();
+            Timer::after_func(Duration::from_micros(i % 3_000), move || {
+                fired.fetch_add(1, SeqCst);
+            })
+        })
+        .collect();
+    let sleepers: Vec<_> =
+        (0..5_000u64).map(|i| gort::spawn(move || gort::sleep(Duration::from_micros(i % 3_000)))).collect();
+    sleepers.into_iter().for_each(|s| s.join().unwrap());
+    let stopped = timers.iter().filter(|t| t.stop()).count();
+    while fired.load(SeqCst) + stopped < 5_000 {
+        gort::yield_now();
+    }
+    assert_eq!(fired.load(SeqCst) + stopped, 5_000);
+}
+
+#[gort::test]
+fn huge_durations_never_come() {
+    let timer = Timer::new(Duration::MAX);
+    assert_eq!(timer.channel().try_recv(), Err(TryRecvError::Empty));
+    assert!(timer.reset(Duration::MAX));
+    assert!(timer.stop());
+}
