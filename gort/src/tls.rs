@@ -9,7 +9,8 @@
 //!
 //! Word 0 is the [`M`](crate::sched::m::M) of this thread, null on a thread that is not the
 //! runtime's. Word 1 is the pseudo goroutine under which a plain thread waits, null until its first
-//! wait. Both words belong to their thread alone: nobody else reads or writes them.
+//! wait. Word 2 is the M also while word 0 is null because the M is in a blocking call: for signal
+//! handlers. The words belong to their thread alone: nobody else reads or writes them.
 //!
 //! Go: tls_linux_amd64.s, `settls`, `get_tls`.
 
@@ -23,9 +24,9 @@ global_asm!(
     ".globl __gort_0_1_tls",
     ".hidden __gort_0_1_tls",
     ".type __gort_0_1_tls,%object",
-    ".size __gort_0_1_tls,16",
+    ".size __gort_0_1_tls,32",
     "__gort_0_1_tls:",
-    ".zero 16",
+    ".zero 32",
     ".text",
 );
 
@@ -34,11 +35,14 @@ pub(crate) const M: usize = 0;
 /// The word of a plain thread's pseudo goroutine.
 pub(crate) const THREAD: usize = 8;
 
+/// The word of the thread's M, whatever it does.
+pub(crate) const THREAD_OF: usize = 16;
+
 /// Reads the word at `OFFSET` of the calling thread's slot.
 #[inline(always)]
 pub(crate) fn get<const OFFSET: usize>() -> usize {
     let value: usize;
-    // SAFETY: reads one of the two words defined above, at the address that holds for the thread
+    // SAFETY: reads one of the words defined above, at the address that holds for the thread
     // that executes these very instructions. Not `pure`: it must not be merged with another read.
     unsafe {
         #[cfg(target_arch = "x86_64")]
@@ -68,7 +72,7 @@ pub(crate) fn get<const OFFSET: usize>() -> usize {
 /// Writes the word at `OFFSET` of the calling thread's slot.
 #[inline(always)]
 pub(crate) fn set<const OFFSET: usize>(value: usize) {
-    // SAFETY: writes one of the two words defined above, of the executing thread; nobody else looks.
+    // SAFETY: writes one of the words defined above, of the executing thread; nobody else looks.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         asm!(

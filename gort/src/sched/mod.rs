@@ -10,6 +10,7 @@ pub(crate) mod idle;
 pub(crate) mod labels;
 pub(crate) mod m;
 pub(crate) mod newproc;
+pub(crate) mod overflow;
 pub(crate) mod p;
 pub(crate) mod panic;
 pub(crate) mod park;

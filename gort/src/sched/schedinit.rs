@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::debugvars;
 use super::m::M;
 use super::rt0::Options;
-use super::{MAX_MCOUNT, MAX_PROCS, SCHED, panic, procresize::procresize};
+use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize};
 use crate::stack;
 use crate::sys::thread::SigMask;
 use crate::sys::{barrier, clock, mem, thread, throw};
@@ -111,8 +111,9 @@ pub(crate) fn init_sigmask() -> String {
 /// need not. Go: `tracebackinit`.
 pub(crate) fn tracebackinit() -> String {
     panic::install_hook();
+    overflow::install();
     backtrace::trace(|_| false);
-    "panic hook chained, unwinder warm".into()
+    "panic hook and fault handlers chained, unwinder warm".into()
 }
 
 /// The Ps. Go: `schedinit`'s last part, `procresize`.
@@ -134,6 +135,7 @@ pub(crate) fn minit(mp: &'static M) {
         throw("the thread-local accessor does not work");
     }
     mp.tid.store(thread::gettid(), Ordering::Relaxed);
+    tls::set::<{ tls::THREAD_OF }>(std::ptr::from_ref(mp) as usize);
     // The starting thread keeps the process's name.
     if mp.tid.load(Ordering::Relaxed) == std::process::id() as i32 {
         thread::set_slack();

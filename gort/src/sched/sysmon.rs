@@ -12,7 +12,7 @@ use std::sync::atomic::{Ordering, fence};
 
 use super::m::M;
 use super::retake::{Retake, Seen};
-use super::{SCHED, debugvars, trace, wake};
+use super::{SCHED, debugvars, overflow, trace, wake};
 use crate::sys::clock::{self, NEVER};
 
 /// Sleep while goroutines block one after the other, while something waits in a queue, and while nothing does.
@@ -32,6 +32,7 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
     let mut last_reap = last_trace;
     loop {
         sleep(seen, &mut idle_rounds, vars.schedtrace);
+        overflow::check();
         let now = clock::nanotime();
         if vars.schedtrace > 0 && last_trace + vars.schedtrace * 1_000_000 <= now {
             last_trace = now;

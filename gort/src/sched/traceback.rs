@@ -227,6 +227,21 @@ fn goroutine(gp: &'static G, state: &str, shown: &Shown, frames: &[usize]) -> St
     text
 }
 
+/// A goroutine that has used up its stack: its innermost and outermost frames. It is not coming back.
+pub(crate) fn overflowed(gp: &'static G, first: &[usize], elided: usize, last: &[usize]) -> String {
+    let mut text = format!("goroutine {} [running]:\n", gp.id());
+    write_frames(&mut text, first);
+    if elided > 0 {
+        let _ = writeln!(text, "...{elided} frames elided...");
+    }
+    write_frames(&mut text, last);
+    if gp.id() != 1 {
+        let pc = gp.gopc.load(Ordering::Relaxed);
+        write_created_by(&mut text, pc, gp.location.get(), gp.parent.load(Ordering::Relaxed));
+    }
+    text
+}
+
 /// The calling goroutine, whose frames are given.
 pub(crate) fn own(gp: &'static G, frames: &[usize]) -> String {
     // SAFETY: the goroutine runs this itself.

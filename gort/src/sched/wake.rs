@@ -242,6 +242,7 @@ pub(crate) fn dismiss(mp: &'static M) {
     mp.started.set(false);
     mp.tid.store(0, Ordering::Relaxed);
     crate::tls::set::<{ crate::tls::M }>(0);
+    crate::tls::set::<{ crate::tls::THREAD_OF }>(0);
     SCHED.locked(|s| s.free_ms.push(mp));
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod barrier;
 pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod mem;
+pub(crate) mod signal;
 pub(crate) mod thread;
 
 /// Writes to standard error without locks or buffers, for the runtime's own last words.

@@ -1,0 +1,65 @@
+//! Stack overflow explains itself; other faults go where they went before.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+
+fn run(program: &str, env: &[(&str, &str)]) -> (Output, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_prog_overflow"))
+        .arg(program)
+        .env_remove("GOTRACEBACK")
+        .envs(env.iter().copied())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output, text)
+}
+
+fn explained(program: &str, env: &[(&str, &str)], limit: &str) -> String {
+    let (output, text) = run(program, env);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let header =
+        format!("runtime: goroutine stack exceeds {limit}-byte limit\nfatal error: stack overflow\n");
+    assert!(text.starts_with(&header), "{text}");
+    text
+}
+
+#[test]
+fn a_goroutine_overflows() {
+    for env in [&[][..], &[("GODEBUG", "noguardinstall=1")], &[("GOMAXPROCS", "1")]] {
+        let text = explained("go", env, "196608");
+        assert!(text.contains("[running]:\n") && text.contains("recurse()\n"), "{text}");
+        assert!(text.contains(" frames elided...\n"), "{text}");
+        assert!(text.contains("created by ") && text.contains("prog_overflow.rs:"), "{text}");
+    }
+}
+
+#[test]
+fn the_main_goroutine_overflows() {
+    let text = explained("main", &[], "16711680");
+    assert!(text.contains("goroutine 1 [running]:\n") && text.contains("recurse()\n"), "{text}");
+}
+
+#[test]
+fn a_blocking_call_overflows() {
+    explained("blocking", &[], "196608");
+}
+
+#[test]
+fn traceback_none_prints_no_frames() {
+    let text = explained("go", &[("GOTRACEBACK", "none")], "196608");
+    assert!(!text.contains("recurse"), "{text}");
+}
+
+#[test]
+fn other_faults_go_where_they_went_before() {
+    let (output, text) = run("wild", &[]);
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
+    assert!(!text.contains("stack overflow"), "{text}");
+}
+
+#[test]
+fn std_still_explains_overflows_of_plain_threads() {
+    let (output, text) = run("thread", &[]);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{text}");
+    assert!(text.contains("has overflowed its stack"), "{text}");
+}
