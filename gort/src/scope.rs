@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::g::wait_reason::WaitReason;
 use crate::goroutine::Goroutine;
 use crate::sched::newproc::getcallerpc;
-use crate::spawn::{Builder, Finish, Handle, launch_prepared, spawn_unchecked};
+use crate::spawn::{Builder, Finish, Handle, launch, spawn_unchecked};
 use crate::wait::Monitor;
 
 /// What the scope and its goroutines share; it lives on the stack of [`scope`].
@@ -145,10 +145,10 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let gp = self.prepare(getcallerpc(), Location::caller())?;
+        let birth = self.prepare(getcallerpc(), Location::caller())?;
         let member = Member::new(&scope.data);
         // SAFETY: as in `Scope::spawn`.
-        let handle = unsafe { launch_prepared(gp, f, member) };
+        let handle = unsafe { launch(birth, f, member) };
         Ok(ScopedJoinHandle::new(handle, self.into_name(), &scope.data))
     }
 }

@@ -15,20 +15,24 @@ use std::sync::atomic::Ordering;
 use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G, join};
 use crate::goroutine::Goroutine;
+use crate::sched::m::M;
 use crate::sched::newproc::{
-    Spec, end_user, getcallerpc, gfput, launch, new_g, publish_result, slot_read, slot_write, specify,
+    Birth, Spec, end, end_user, getcallerpc, gfput, publish_result, slot_read, slot_write, specify,
 };
-use crate::sched::{SCHED, current, panic, park, section};
+use crate::sched::section::{self, Section};
+use crate::sched::{SCHED, current, panic, park};
 use crate::stack;
 
 type Payload = Box<dyn Any + Send>;
 
 /// Runs `f`, and turns what it unwinds with into an error.
 pub(crate) fn run_caught<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match panic::is_goexit(payload) {
-        Ok(()) => Box::new("gort: the goroutine was ended by goexit") as Payload,
-        Err(payload) => payload,
-    })
+    catch_unwind(AssertUnwindSafe(f))
+        .map_err(|payload| panic::is_goexit(payload).map_or_else(|payload| payload, |()| ended_by_goexit()))
+}
+
+fn ended_by_goexit() -> Payload {
+    Box::new("gort: the goroutine was ended by goexit")
 }
 
 /// What happens when a goroutine is over and its result is out of its hands: a scope counts it out.
@@ -49,22 +53,26 @@ unsafe fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
     // SAFETY: the caller's word.
     let (f, done) = unsafe { slot_read::<(F, D)>(gp) };
     let mut result = run_caught(f);
-    if let Err(payload) = run_caught(|| end_user(gp)) {
+    if let Some(payload) = end_user(gp) {
         // A destructor of a local has panicked.
-        result = result.and(Err(payload));
+        result = result.and(panic::is_goexit(payload).map_or_else(Err, |()| Err(ended_by_goexit())));
     }
     // The end by goexit is no panic.
     let panicked = result.is_err() && !gp.goexiting.get();
+    let mp = end(gp);
     // SAFETY: the closure has left the slot.
     unsafe { slot_write::<Result<T, Payload>>(gp, result) };
-    if publish_result(gp) {
+    if publish_result(mp, gp) {
         return done.finish(false);
     }
     // SAFETY: the handle was gone before the result came: it is ours.
     let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
+    mp.claim.exit();
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
         panic::at_boundary(gp, payload);
     }
+    // The destructor may have moved the goroutine.
+    section::back_in(current::own_m());
     done.finish(panicked);
 }
 
@@ -86,7 +94,7 @@ where
     D: Finish,
 {
     // SAFETY: the caller's word.
-    unsafe { launch_prepared(new_g(pc, location, 0), f, done) }
+    unsafe { launch(Birth::new(pc, location, 0), f, done) }
 }
 
 /// Starts `f` in a descriptor that is not published yet.
@@ -94,16 +102,13 @@ where
 /// # Safety
 /// As for [`spawn_unchecked`].
 #[inline]
-pub(crate) unsafe fn launch_prepared<F, T, D>(gp: &'static G, f: F, done: D) -> Handle<T>
+pub(crate) unsafe fn launch<F, T, D>(birth: Birth, f: F, done: D) -> Handle<T>
 where
     F: FnOnce() -> T,
     D: Finish,
 {
-    // SAFETY: not published yet: the slot is ours and empty.
-    unsafe { slot_write(gp, (f, done)) };
-    gp.entry.set(Some(entry::<F, T, D>));
-    let handle = Handle { gp, result: PhantomData };
-    launch(gp);
+    let handle = Handle { gp: birth.gp(), result: PhantomData };
+    birth.launch((f, done), entry::<F, T, D>);
     handle
 }
 
@@ -148,7 +153,8 @@ impl<T> Handle<T> {
 fn release(gp: &'static G) {
     // AcqRel: the result was read before somebody else reuses the descriptor.
     if gp.join.fetch_or(join::RELEASED, Ordering::AcqRel) & join::EXITED != 0 {
-        gfput(gp);
+        let section = section::enter();
+        gfput(section.as_ref().map(Section::m), gp);
     }
 }
 
@@ -311,7 +317,7 @@ impl Builder {
 
     /// A descriptor with its stack attached at once, so that failure can be told.
     #[track_caller]
-    pub(crate) fn prepare(&self, pc: usize, location: &'static Location<'static>) -> io::Result<&'static G> {
+    pub(crate) fn prepare(&self, pc: usize, location: &'static Location<'static>) -> io::Result<Birth> {
         if let Some(size) = self.spec.stack_size
             && stack::order_for(size).is_none()
         {
@@ -320,11 +326,10 @@ impl Builder {
                 format!("gort: a stack of {size} bytes is more than the largest, 1 GiB with its guard"),
             ));
         }
-        let gp = new_g(pc, location, 0);
-        specify(gp, &self.spec);
-        let order = gp.order.get();
-        let section = section::enter();
-        let stack = match section.as_ref().and_then(|s| s.m().p()) {
+        let birth = Birth::new(pc, location, 0);
+        specify(birth.gp(), &self.spec);
+        let order = birth.gp().order.get();
+        let stack = match birth.m().and_then(M::p) {
             // SAFETY: this thread's M owns the P.
             Some(pp) => unsafe { pp.stacks.alloc(order) },
             None => {
@@ -332,16 +337,13 @@ impl Builder {
                 stack::pool::take(order, 1, &mut one).map(|()| stack::Stack::from_raw(one[0], order))
             }
         };
-        drop(section);
         match stack {
             Ok(stack) => {
-                gp.set_stack(Some(stack));
-                Ok(gp)
+                birth.gp().set_stack(Some(stack));
+                Ok(birth)
             }
             Err(e) => {
-                // SAFETY: never published.
-                drop(unsafe { crate::g::extras::take(gp) });
-                gfput(gp);
+                birth.abandon();
                 Err(e)
             }
         }
@@ -361,9 +363,9 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let gp = self.prepare(getcallerpc(), Location::caller())?;
+        let birth = self.prepare(getcallerpc(), Location::caller())?;
         // SAFETY: 'static: nothing is borrowed.
-        Ok(JoinHandle::new(unsafe { launch_prepared(gp, f, ()) }, self.spec.name))
+        Ok(JoinHandle::new(unsafe { launch(birth, f, ()) }, self.spec.name))
     }
 
     pub(crate) fn into_name(self) -> Option<Arc<str>> {

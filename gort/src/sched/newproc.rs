@@ -4,6 +4,9 @@
 //! A new goroutine has no stack: it gets one when it is first run. Its closure lies in the
 //! descriptor's slot, boxed when it does not fit; its result will lie there after it.
 //!
+//! Making one is a single section of the runtime ([`Birth`]), and so is all that comes after its user's code
+//! ([`end`]): an entry function returns in the runtime.
+//!
 //! Go: proc.go `newproc`, `newproc1`, `gfget`, `gfput`, `malg`.
 
 use std::any::Any;
@@ -14,7 +17,8 @@ use std::sync::atomic::Ordering;
 use super::current;
 use super::m::M;
 use super::p::P;
-use super::{SCHED, panic, park, section, wake};
+use super::section::{self, Section};
+use super::{SCHED, panic, park, wake};
 use crate::g::extras::Ancestor;
 use crate::g::status::Status;
 use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join, slab};
@@ -61,10 +65,9 @@ fn grow() -> impl Iterator<Item = &'static G> {
 
 /// Gives a descriptor back. It is Dead, nobody refers to its slot. Go: `gfput`.
 #[inline]
-pub(crate) fn gfput(gp: &'static G) {
+pub(crate) fn gfput(mp: Option<&'static M>, gp: &'static G) {
     debug_assert_eq!(gp.status.get().0, Status::Dead);
-    let section = section::enter();
-    match section.as_ref().and_then(|s| s.m().p()) {
+    match mp.and_then(M::p) {
         Some(pp) => {
             pp.gfree_push(gp);
             // A chunk's worth may lie here: spawn loops draw from it without a lock.
@@ -108,25 +111,74 @@ pub(crate) struct Spec {
     pub(crate) system: bool,
 }
 
-/// A descriptor with everything but its closure. `join` are its first [`join`] bits.
-///
-/// Go: `newproc1`.
-#[inline]
-#[track_caller]
-pub(crate) fn new_g(pc: usize, location: &'static Location<'static>, join: u32) -> &'static G {
-    current::require_runtime();
-    let section = section::enter();
-    let mp = section.as_ref().map(section::Section::m);
+/// A goroutine that is being made: its descriptor is nobody else's yet, and its maker is in the runtime.
+/// Nothing of the user's runs meanwhile.
+pub(crate) struct Birth {
+    gp: &'static G,
+    section: Option<Section>,
+}
+
+impl Birth {
+    /// A descriptor with everything but its closure. `join` are its first [`join`] bits.
+    ///
+    /// Go: `newproc1`.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn new(pc: usize, location: &'static Location<'static>, join: u32) -> Self {
+        let section = section::enter();
+        if section.is_none() {
+            current::require_runtime();
+        }
+        let gp = new_g(section.as_ref().map(Section::m), pc, location, join);
+        Self { gp, section }
+    }
+
+    #[inline]
+    pub(crate) fn gp(&self) -> &'static G {
+        self.gp
+    }
+
+    /// The M that makes it; none on a plain thread.
+    #[inline]
+    pub(crate) fn m(&self) -> Option<&'static M> {
+        self.section.as_ref().map(Section::m)
+    }
+
+    /// Publishes it: from here on it runs, by `entry`, which takes `value` out of the slot.
+    #[inline]
+    pub(crate) fn launch<V>(self, value: V, entry: unsafe fn(&'static G)) {
+        // SAFETY: not published yet: the slot is ours and empty.
+        unsafe { slot_write(self.gp, value) };
+        self.gp.entry.set(Some(entry));
+        launch(self.m(), self.gp);
+    }
+
+    /// Gives it up before anybody knew of it.
+    pub(crate) fn abandon(self) {
+        // SAFETY: never published.
+        drop(unsafe { extras::take(self.gp) });
+        gfput(self.m(), self.gp);
+    }
+}
+
+fn new_g(mp: Option<&'static M>, pc: usize, location: &'static Location<'static>, join: u32) -> &'static G {
     let gp = gfget(mp);
     gp.kind.set(Kind::User);
     gp.order.set(SCHED.stack_order.load(Ordering::Relaxed) as u8);
+    gp.goexiting.set(false);
     gp.goid.store(next_goid(mp), Ordering::Relaxed);
     gp.gopc.store(pc, Ordering::Relaxed);
     gp.location.set(Some(location));
-    gp.parent.store(mp.map_or(0, |mp| mp.curg.get().id()), Ordering::Relaxed);
     gp.join.store(join, Ordering::Relaxed);
-    if let Some(mp) = mp {
-        inherit(mp.curg.get(), gp);
+    // Its park token is of this life.
+    gp.token.store(0, Ordering::Relaxed);
+    let parent = mp.map(|mp| mp.curg.get());
+    gp.parent.store(parent.map_or(0, G::id), Ordering::Relaxed);
+    if let Some(parent) = parent {
+        inherit(parent, gp);
     }
     gp
 }
@@ -184,15 +236,10 @@ pub(crate) fn specify(gp: &'static G, spec: &Spec) {
     }
 }
 
-/// Publishes a goroutine: from here on it runs.
-#[inline]
-pub(crate) fn launch(gp: &'static G) {
+/// The closure is in its place: queues it.
+fn launch(mp: Option<&'static M>, gp: &'static G) {
     let user = gp.kind.get() == Kind::User;
-    // Its park token is of this life.
-    gp.token.store(0, Ordering::Relaxed);
-    gp.goexiting.set(false);
-    let section = section::enter();
-    match section.as_ref().and_then(|s| s.m().p()) {
+    match mp.and_then(M::p) {
         Some(pp) => {
             if user {
                 pp.count_created();
@@ -247,14 +294,29 @@ pub(crate) unsafe fn slot_read<T>(gp: &'static G) -> T {
     }
 }
 
-/// The end of the user's part of a goroutine: its locals and name are dropped, it is not counted any
-/// more. Runs user code; panics with the last panic of a destructor.
-pub(crate) fn end_user(gp: &'static G) {
-    let panic = if gp.extras().is_null() { None } else { drop_extras(gp) };
-    count_finished(gp);
-    if let Some(panic) = panic {
-        std::panic::resume_unwind(panic);
+/// The end of the user's part of a goroutine: its locals and name are dropped. Gives the last panic of a
+/// destructor.
+#[inline]
+pub(crate) fn end_user(gp: &'static G) -> Option<Box<dyn Any + Send>> {
+    if gp.extras().is_null() { None } else { drop_extras(gp) }
+}
+
+/// The goroutine has run all that was the user's. From here on it is in the runtime, and is not counted any
+/// more.
+#[inline]
+pub(crate) fn end(gp: &'static G) -> &'static M {
+    let mp = current::own_m();
+    section::back_in(mp);
+    if gp.kind.get() == Kind::User {
+        match mp.p() {
+            Some(pp) => pp.count_finished(),
+            None => {
+                // Release: pairs with the Acquire in `num_goroutine`.
+                SCHED.finished.fetch_add(1, Ordering::Release);
+            }
+        }
     }
+    mp
 }
 
 /// Drops a goroutine's extras, locals first: their destructors may set other locals, which are dropped
@@ -278,19 +340,6 @@ pub(crate) fn drop_extras(gp: &'static G) -> Option<Box<dyn Any + Send>> {
     panic
 }
 
-fn count_finished(gp: &'static G) {
-    if gp.kind.get() != Kind::User {
-        return;
-    }
-    let section = section::enter();
-    match section.as_ref().and_then(|s| s.m().p()) {
-        Some(pp) => pp.count_finished(),
-        None => {
-            SCHED.finished.fetch_add(1, Ordering::Release);
-        }
-    }
-}
-
 /// The entry of a `go!` goroutine.
 ///
 /// # Safety
@@ -304,9 +353,10 @@ unsafe fn go_entry<F: FnOnce() -> T, T>(gp: &'static G) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
         panic::at_boundary(gp, payload);
     }
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| end_user(gp))) {
+    if let Some(payload) = end_user(gp) {
         panic::at_boundary(gp, payload);
     }
+    end(gp);
     gp.join.store(join::RELEASED | join::DONE, Ordering::Relaxed);
 }
 
@@ -317,25 +367,22 @@ pub(crate) fn newproc<F, T>(pc: usize, location: &'static Location<'static>, spe
 where
     F: FnOnce() -> T + Send + 'static,
 {
-    let gp = new_g(pc, location, join::RELEASED);
+    let birth = Birth::new(pc, location, join::RELEASED);
     if let Some(spec) = spec {
-        specify(gp, spec);
+        specify(birth.gp(), spec);
     }
-    // SAFETY: not published yet: the slot is ours and empty.
-    unsafe { slot_write(gp, f) };
-    gp.entry.set(Some(go_entry::<F, T>));
-    launch(gp);
+    birth.launch(f, go_entry::<F, T>);
 }
 
 /// Tells the joiner that the result is in the slot. Returns false when nobody will ask for it: the
 /// result is then the caller's to drop.
 #[must_use]
-pub(crate) fn publish_result(gp: &'static G) -> bool {
+pub(crate) fn publish_result(mp: &'static M, gp: &'static G) -> bool {
     // Release: the result is written. Acquire: `joiner`, if WAITING says that it is.
     let before = gp.join.fetch_or(join::DONE, Ordering::AcqRel);
     if before & join::WAITING != 0 {
         let joiner = gp.joiner.take().expect("WAITING is set after the joiner");
-        park::goready(joiner);
+        park::goready_on(mp, joiner);
     }
     before & join::RELEASED == 0
 }

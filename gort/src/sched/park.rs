@@ -89,6 +89,12 @@ pub(crate) fn goready(gp: &'static G) {
     }
 }
 
+/// [`goready`] by one who is in the runtime.
+#[inline]
+pub(crate) fn goready_on(mp: &'static M, gp: &'static G) {
+    if gp.is_thread() { thread::wake(gp) } else { ready_on(mp, gp, true) }
+}
+
 /// Readies `gp` to this M's P: to run next, or last.
 #[inline]
 pub(crate) fn ready_on(mp: &'static M, gp: &'static G, next: bool) {

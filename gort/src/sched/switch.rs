@@ -112,17 +112,17 @@ fn reap(mp: &'static M, gp: &'static G) {
             None => crate::stack::pool::give(stack.order(), std::iter::once(stack.base())),
         }
     }
-    left(gp);
+    left(mp, gp);
 }
 
 /// The goroutine does not use its descriptor any more.
 #[inline]
-fn left(gp: &'static G) {
+fn left(mp: &'static M, gp: &'static G) {
     // A goroutine without a handle was born RELEASED and nobody else writes the word: no exchange.
     let lone = gp.join.load(Ordering::Relaxed) == join::RELEASED | join::DONE;
     // AcqRel: the handle's side has read the result before we free, and ours is done before it frees.
     if lone || gp.join.fetch_or(join::EXITED, Ordering::AcqRel) & join::RELEASED != 0 {
-        gfput(gp);
+        gfput(Some(mp), gp);
     }
 }
 
@@ -135,9 +135,9 @@ extern "C" fn gostart(transfer: Transfer) -> ! {
         let gp = mp.curg.get();
         let entry = gp.entry.get().expect("newproc sets the entry");
         mp.claim.exit();
-        // SAFETY: newproc put the closure that belongs to this entry into the slot; it is run once.
+        // SAFETY: newproc put the closure that belongs to this entry into the slot; it is run once. It comes
+        // back in the runtime.
         unsafe { entry(gp) };
-        section::back_in(own_m());
         goexit0();
     }
 }
@@ -160,7 +160,7 @@ fn goexit0() {
             gp.set_stack(None);
             mp.curg.set(next);
             next.m.store(mp.id + 1, Ordering::Relaxed);
-            left(gp);
+            left(mp, gp);
         }
         Pick::Run(next) => switch_to(mp, gp, next, After::Dead),
         Pick::Empty | Pick::NeedG0 => switch_to_g0(mp, gp, After::Dead),
