@@ -11,29 +11,40 @@
 //!
 //! Go: runtime2.go `gobuf`, asm `gogo`, `mcall`; stack.go `gostartcall`.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use context::{Context, ContextFn, Transfer};
 
-/// See the module. Written by the side that completes a switch, taken by the side that makes one.
-pub(crate) struct Gobuf(Cell<Option<Context>>);
+/// See the module. Written by the side that completes a switch, taken by the side that makes one, or by a
+/// scanner, which puts it back. The context's address, 0 for none; an atomic because a scanner may look while
+/// the switch is being completed.
+pub(crate) struct Gobuf(AtomicUsize);
 
 impl Gobuf {
     pub(crate) const fn new() -> Self {
-        Self(Cell::new(None))
+        Self(AtomicUsize::new(0))
     }
 
     /// Stores what a switch left behind. Go: `save`.
     #[inline(always)]
     pub(crate) fn save(&self, context: Context) {
+        // SAFETY: a `Context` is one non-null pointer, the saved stack pointer, and has no destructor.
+        let sp = unsafe { std::mem::transmute::<Context, usize>(context) };
         // Overwrites without looking: a gobuf is empty while its goroutine runs.
-        self.0.set(Some(context));
+        // Release: pairs with the Acquire in `take`: the registers lie on the stack.
+        self.0.store(sp, Ordering::Release);
     }
 
-    /// Takes the context out, to be resumed.
+    /// Takes the context out, to be resumed. Writes nothing when there is none: it may come at this moment.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<Context> {
-        self.0.take()
+        let sp = self.0.load(Ordering::Acquire);
+        if sp == 0 {
+            return None;
+        }
+        self.0.store(0, Ordering::Relaxed);
+        // SAFETY: `save` stored it, and the word was emptied: it is handed out once.
+        Some(unsafe { std::mem::transmute::<usize, Context>(sp) })
     }
 
     /// Prepares a first run: `entry` will start at the high end of the stack `lo..hi`.

@@ -4,16 +4,74 @@
 //! be held across a context switch: the side that is resumed unlocks it (`AfterSwitch::Unlock`), so
 //! the guard-less pair of calls is the primitive and [`Lock::with`] the usual form.
 //!
-//! State: 0 free, 1 held, 2 held and somebody may sleep. Go: lock_futex.go.
+//! State: 0 free, 1 held. Who finds it held looks again a while and then sleeps. A sleeper is counted in a table
+//! beside the locks, by the lock's address, so that releasing is a plain store and a look at a word that hardly
+//! ever changes, and not a read-modify-write:
+//!
+//! ```text
+//!   unlock: word = 0               (Release)       sleeper: count += 1
+//!           light fence                                     heavy fence
+//!           count is 0: nobody sleeps                       sleep while word is 1 (the kernel looks)
+//! ```
+//!
+//! Of the two fences the later one is run after the other side's store (Dekker): the unlocker sees the sleeper, or
+//! the kernel sees the 0. The count does not lie in the lock because a lock's memory may be gone as soon as it is
+//! free. Where membarrier is missing each count has a bit that makes unlockers run a full fence.
+//!
+//! Rejected: a third state, held and somebody sleeps, which makes `unlock` an exchange: a ping-pong round trip has
+//! four.
+//!
+//! Go: lock_futex.go.
 
 #[cfg(not(loom))]
-use crate::sys::futex;
+use crate::primitive::spin_loop;
+use crate::primitive::{AtomicU32, Ordering, fence};
 #[cfg(not(loom))]
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sys::{barrier, futex};
 
-/// How often a taker looks before it sleeps. Sections are tens of nanoseconds long.
+/// How often a taker looks before it gives way, and how often it gives way before it sleeps. Sections are tens of
+/// nanoseconds long.
 #[cfg(not(loom))]
 const SPIN: u32 = 60;
+#[cfg(not(loom))]
+const YIELDS: u32 = 2;
+
+/// Counts of sleepers, each for all locks whose address falls on it: a count that is too high costs a wake-up of
+/// nobody.
+const COUNTS: usize = if cfg!(loom) { 1 } else { 64 };
+/// In each count: `unlock` must run a full fence. Stands there until the runtime knows better.
+const FENCED: u32 = 1 << 31;
+
+#[cfg(not(loom))]
+static SLEEPERS: [AtomicU32; COUNTS] = [const { AtomicU32::new(FENCED) }; COUNTS];
+
+#[cfg(not(loom))]
+#[inline(always)]
+fn sleepers(lock: *const AtomicU32) -> &'static AtomicU32 {
+    &SLEEPERS[(lock as usize >> 6) % COUNTS]
+}
+
+/// Says that [`barrier::light`] is enough in `unlock`. Called by the booting thread, once.
+#[cfg(not(loom))]
+pub(crate) fn use_light_fences() {
+    for count in &SLEEPERS {
+        count.fetch_and(!FENCED, Ordering::Relaxed);
+    }
+    // A sleeper that ran `heavy` before it had a meaning is passed a fence by this one.
+    barrier::heavy();
+}
+
+/// What releasing has to do beyond the store of 0: whether somebody may sleep.
+#[cold]
+#[inline(never)]
+fn may_sleep(count: &AtomicU32) -> bool {
+    let mut n = count.load(Ordering::Relaxed);
+    if n & FENCED != 0 {
+        fence(Ordering::SeqCst);
+        n = count.load(Ordering::Relaxed);
+    }
+    n & !FENCED != 0
+}
 
 /// A futex lock without a guard.
 #[cfg(not(loom))]
@@ -26,38 +84,52 @@ impl Lock {
         Self(AtomicU32::new(0))
     }
 
+    #[inline(always)]
+    fn try_lock(&self) -> bool {
+        // Acquire: pairs with the Release in `unlock`.
+        self.0.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     /// Takes the lock.
     #[inline]
     pub(crate) fn lock(&self) {
-        // Acquire: pairs with the Release in `unlock`.
-        if self.0.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        if !self.try_lock() {
             self.lock_slow();
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn lock_slow(&self) {
-        for _ in 0..SPIN {
-            if self.0.load(Ordering::Relaxed) == 0
-                && self.0.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            {
-                return;
+        for _ in 0..=YIELDS {
+            for _ in 0..SPIN {
+                if self.0.load(Ordering::Relaxed) == 0 && self.try_lock() {
+                    return;
+                }
+                spin_loop();
             }
-            std::hint::spin_loop();
+            std::thread::yield_now();
         }
-        // From here on the word says 2, also when we get the lock: others may sleep beside us.
-        while self.0.swap(2, Ordering::Acquire) != 0 {
-            futex::wait(&self.0, 2, crate::sys::clock::NEVER);
+        let count = sleepers(&self.0);
+        count.fetch_add(1, Ordering::Relaxed);
+        barrier::heavy();
+        while !self.try_lock() {
+            futex::wait(&self.0, 1, crate::sys::clock::NEVER);
         }
+        count.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Releases the lock. The memory of the lock may be gone as soon as the word says 0; the wake
     /// that follows uses the address alone.
     #[inline]
     pub(crate) fn unlock(&self) {
+        let word = &raw const self.0;
         // Release: what was done inside is seen by the next to take it.
-        if self.0.swap(0, Ordering::Release) == 2 {
-            futex::wake(&self.0, 1);
+        self.0.store(0, Ordering::Release);
+        barrier::light();
+        let count = sleepers(word);
+        if count.load(Ordering::Relaxed) != 0 && may_sleep(count) {
+            futex::wake(word, 1);
         }
     }
 
@@ -90,5 +162,90 @@ impl Lock {
     pub(crate) fn with<R>(&self, f: impl FnOnce() -> R) -> R {
         let _guard = self.0.lock().unwrap();
         f()
+    }
+}
+
+/// The protocol of the module's head, with a futex made of loom's own parts.
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::primitive::UnsafeCell;
+    use loom::sync::{Arc, Condvar, Mutex};
+    use loom::thread;
+
+    struct Model {
+        word: AtomicU32,
+        count: AtomicU32,
+        /// The kernel's queue: how many sleep, under its lock.
+        queue: Mutex<u32>,
+        woken: Condvar,
+        guarded: UnsafeCell<u32>,
+    }
+
+    // SAFETY: that accesses of `guarded` exclude each other is what the model checks.
+    unsafe impl Sync for Model {}
+
+    impl Model {
+        fn try_lock(&self) -> bool {
+            self.word.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        }
+
+        /// `Lock::lock_slow` without its spinning.
+        fn lock(&self) {
+            if self.try_lock() {
+                return;
+            }
+            self.count.fetch_add(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            while !self.try_lock() {
+                let mut queue = self.queue.lock().unwrap();
+                // The kernel looks under the lock of its queue, after a full fence.
+                fence(Ordering::SeqCst);
+                if self.word.load(Ordering::Relaxed) == 1 {
+                    *queue += 1;
+                    drop(self.woken.wait(queue).unwrap());
+                }
+            }
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+
+        fn unlock(&self) {
+            self.word.store(0, Ordering::Release);
+            if self.count.load(Ordering::Relaxed) != 0 && may_sleep(&self.count) {
+                let mut queue = self.queue.lock().unwrap();
+                if *queue > 0 {
+                    *queue -= 1;
+                    self.woken.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Two threads take the lock: nobody sleeps for good (loom reports a deadlock), and they exclude each other.
+    #[test]
+    fn nobody_sleeps_for_good() {
+        loom::model(|| {
+            let m = Arc::new(Model {
+                word: AtomicU32::new(0),
+                count: AtomicU32::new(FENCED),
+                queue: Mutex::new(0),
+                woken: Condvar::new(),
+                guarded: UnsafeCell::new(0),
+            });
+            let turn = |m: &Model| {
+                m.lock();
+                // SAFETY: checked by loom.
+                m.guarded.with_mut(|n| unsafe { *n += 1 });
+                m.unlock();
+            };
+            let other = thread::spawn({
+                let m = m.clone();
+                move || turn(&m)
+            });
+            turn(&m);
+            other.join().unwrap();
+            // SAFETY: the other thread has ended.
+            m.guarded.with_mut(|n| assert_eq!(unsafe { *n }, 2));
+        });
     }
 }

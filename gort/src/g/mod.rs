@@ -101,6 +101,8 @@ mod descriptor {
         wait_reason: AtomicU8,
         /// Whether `goexit` unwinds it.
         pub(crate) goexiting: Cell<bool>,
+        /// Number of the M that runs it, plus one. Read by dumps.
+        pub(crate) m: AtomicU32,
         pub(crate) gobuf: Gobuf,
         /// Written by the leaving side, read by the resumed side.
         pub(crate) after: Cell<After>,
@@ -110,8 +112,6 @@ mod descriptor {
         stack: AtomicUsize,
         /// See [`super::commit`].
         pub(crate) commit: Commit,
-        /// Number of the M that runs it, plus one. Read by dumps.
-        pub(crate) m: AtomicU32,
         /// Number of the M that it is locked to, plus one. Written by itself.
         pub(crate) lockedm: AtomicU32,
         /// [`join`] bits.

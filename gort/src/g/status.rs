@@ -1,7 +1,8 @@
-//! A goroutine's status word: what it is doing, whether somebody scans its stack, and its generation.
+//! A goroutine's status word, what it is doing and its generation; and beside it whether somebody scans its
+//! stack.
 //!
 //! ```text
-//! bits 0..=3  status     bit 4  scan     bits 8..=30  generation (one more at each new life)
+//! bits 0..=3  status     bits 8..=30  generation (one more at each new life)
 //!
 //!            newproc             claim              gopark
 //!   Idle ──▶ Dead ──▶ Runnable ──────▶ Running ──────────────▶ Waiting
@@ -14,15 +15,22 @@
 //! Who may move it: out of Running, Syscall and Dead only the goroutine's own thread (or the one that
 //! has just switched away from it), by a plain store: nobody else writes the word then. Out of Runnable
 //! whoever's compare-and-swap wins (a queue's entry or a join): [`StatusWord::claim`]. Out of Waiting
-//! the one waker that the wait queue or the commit word has chosen. A scanner may set the scan bit on
-//! Runnable and Waiting; claims and wake-ups wait for it to be cleared.
+//! the one waker that the wait queue or the commit word has chosen, by a plain store too.
 //!
-//! Becoming Runnable is a Release store or exchange that happens after the goroutine's registers are
-//! saved; a claim is Acquire: whoever runs it sees its saved context and all that its waker did.
+//! A scanner keeps a goroutine from *running*, not from being readied: it sets the scan word, and then looks
+//! whether the status is Runnable or Waiting. Whoever makes a goroutine Running looks at the scan word
+//! after that, and waits while it is set. Of the two one sees the other (Dekker): if the scanner has seen
+//! Runnable or Waiting, whoever makes it Running later sees the scan word. So a wake-up costs no
+//! read-modify-write.
+//!
+//! Becoming Runnable is a Release store that happens after the goroutine's registers are saved; a claim is
+//! Acquire: whoever runs it sees its saved context and all that its waker did.
+//!
+//! Rejected: a scan bit in the status word itself, as in Go, which makes each wake-up a compare-and-swap.
 //!
 //! Go: runtime2.go `_Gidle` …, proc.go `casgstatus`, `castogscanstatus`.
 
-use crate::primitive::{AtomicU32, Ordering, spin_loop};
+use crate::primitive::{AtomicU32, Ordering, fence, spin_loop};
 
 /// What a goroutine is doing. The numbers are Go's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +45,6 @@ pub(crate) enum Status {
 }
 
 const STATUS: u32 = 0xf;
-const SCAN: u32 = 0x10;
 const GEN_SHIFT: u32 = 8;
 /// Generations count modulo this.
 pub(crate) const GENERATIONS: u32 = 1 << 23;
@@ -66,7 +73,6 @@ impl Status {
                 | (Running, Runnable | Waiting | Syscall | Dead)
                 | (Syscall, Running | Runnable)
                 | (Waiting, Runnable)
-                | (Waiting, Running) // parked with its M: locked to it or panicking
         )
     }
 
@@ -85,48 +91,51 @@ impl Status {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct StatusWord(AtomicU32);
+pub(crate) struct StatusWord {
+    word: AtomicU32,
+    /// 1 while a scanner keeps the goroutine from running.
+    scan: AtomicU32,
+}
 
 impl StatusWord {
     pub(crate) fn new() -> Self {
-        Self(AtomicU32::new(0))
+        Self { word: AtomicU32::new(0), scan: AtomicU32::new(0) }
     }
 
     /// Status and generation, as anybody may ask.
     #[inline]
     pub(crate) fn get(&self) -> (Status, u32) {
-        let word = self.0.load(Ordering::Acquire);
+        let word = self.word.load(Ordering::Acquire);
         (Status::of(word), word >> GEN_SHIFT)
     }
 
     #[inline]
     pub(crate) fn generation(&self) -> u32 {
-        self.0.load(Ordering::Relaxed) >> GEN_SHIFT
+        self.word.load(Ordering::Relaxed) >> GEN_SHIFT
     }
 
-    /// A move by the word's only writer: from Idle, Dead, Running or Syscall, or out of Waiting by
-    /// the goroutine's own thread. `from` is checked.
+    /// A move by the word's only writer: from Idle, Dead, Running or Syscall. `from` is checked.
     #[inline]
     pub(crate) fn set(&self, from: Status, to: Status) {
         debug_assert!(from.may_become(to), "{from:?} may not become {to:?}");
-        let word = self.0.load(Ordering::Relaxed);
-        if word & (STATUS | SCAN) != from as u32 {
+        let word = self.word.load(Ordering::Relaxed);
+        if word & STATUS != from as u32 {
             bad_status(from, word);
         }
         // Release: to Runnable, publishes the saved context to the claimer; to others, to dumps.
-        self.0.store((word & !STATUS) | to as u32, Ordering::Release);
+        self.word.store((word & !STATUS) | to as u32, Ordering::Release);
     }
 
     /// Starts a new life and becomes Runnable: the next generation.
     #[inline]
     pub(crate) fn revive(&self) -> u32 {
-        let word = self.0.load(Ordering::Relaxed);
-        if word & (STATUS | SCAN) != Status::Dead as u32 {
+        let word = self.word.load(Ordering::Relaxed);
+        if word & STATUS != Status::Dead as u32 {
             bad_status(Status::Dead, word);
         }
         let generation = ((word >> GEN_SHIFT) + 1) % GENERATIONS;
         // Release: publishes the closure and the descriptor's fields to the claimer.
-        self.0.store(generation << GEN_SHIFT | Status::Runnable as u32, Ordering::Release);
+        self.word.store(generation << GEN_SHIFT | Status::Runnable as u32, Ordering::Release);
         generation
     }
 
@@ -137,57 +146,63 @@ impl StatusWord {
     pub(crate) fn claim(&self, generation: u32) -> bool {
         let runnable = generation << GEN_SHIFT | Status::Runnable as u32;
         let running = generation << GEN_SHIFT | Status::Running as u32;
-        loop {
-            // Acquire: pairs with the Release of `set`, `revive` and `ready`.
-            match self.0.compare_exchange(runnable, running, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(word) if word == runnable | SCAN => spin_loop(),
-                Err(_) => return false,
-            }
+        // SeqCst: the load of the scan word comes after it (pairs with the fence in `scan`). Its Acquire pairs
+        // with the Release of `set`, `revive` and `ready`.
+        if self.word.compare_exchange(runnable, running, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        // loom takes SeqCst accesses for weaker than they are; in the machine's code the exchange is the fence.
+        #[cfg(loom)]
+        fence(Ordering::SeqCst);
+        if self.scan.load(Ordering::SeqCst) != 0 {
+            self.wait_for_scan();
+        }
+        true
+    }
+
+    #[cold]
+    fn wait_for_scan(&self) {
+        // Acquire: pairs with the Release in `unscan`: the scanner has left the stack.
+        while self.scan.load(Ordering::Acquire) != 0 {
+            spin_loop();
         }
     }
 
-    /// Waiting to Runnable, by the one waker that was chosen. A compare-and-swap only because of
-    /// scanners.
+    /// Waiting to Runnable, by the one waker that was chosen.
     #[inline]
     pub(crate) fn ready(&self) {
-        let mut word = self.0.load(Ordering::Relaxed);
-        loop {
-            if word & STATUS != Status::Waiting as u32 {
-                bad_status(Status::Waiting, word);
-            }
-            if word & SCAN != 0 {
-                spin_loop();
-                word = self.0.load(Ordering::Relaxed);
-                continue;
-            }
-            let runnable = (word & !STATUS) | Status::Runnable as u32;
-            // Release: what the waker did happens before the goroutine goes on.
-            match self.0.compare_exchange_weak(word, runnable, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => word = now,
-            }
+        let word = self.word.load(Ordering::Relaxed);
+        if word & STATUS != Status::Waiting as u32 {
+            bad_status(Status::Waiting, word);
         }
+        // Release: what the waker did happens before the goroutine goes on.
+        self.word.store((word & !STATUS) | Status::Runnable as u32, Ordering::Release);
     }
 
-    /// Sets the scan bit if the goroutine is Waiting or Runnable: it stays where it is, with its
-    /// context saved, until [`StatusWord::unscan`]. Gives the status it was found in.
+    /// If the goroutine is Waiting or Runnable: it does not run until [`StatusWord::unscan`]. Gives the status it
+    /// was found in. `None` also when somebody else scans it.
     #[must_use]
     pub(crate) fn scan(&self) -> Option<Status> {
-        let word = self.0.load(Ordering::Relaxed);
-        let status = Status::of(word);
-        if word & SCAN != 0 || !matches!(status, Status::Waiting | Status::Runnable) {
+        // Acquire: the scanner before is done with the stack.
+        if self.scan.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return None;
         }
-        // Acquire: its saved context is ours to read. Failure: it is on its way; the caller looks again.
-        self.0.compare_exchange(word, word | SCAN, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| status)
+        // Pairs with the exchange in `claim`: it comes before this, and we see Running, or after, and the claimer
+        // sees our 1.
+        fence(Ordering::SeqCst);
+        // Acquire: the context that was saved before it became Runnable.
+        let status = Status::of(self.word.load(Ordering::Acquire));
+        if matches!(status, Status::Waiting | Status::Runnable) {
+            return Some(status);
+        }
+        self.unscan();
+        None
     }
 
     /// Ends what a successful [`StatusWord::scan`] began.
     pub(crate) fn unscan(&self) {
-        // Release: the scanner is done with the stack. A subtraction and not a store, as nothing else
-        // of the word may change meanwhile and nothing else has.
-        self.0.fetch_and(!SCAN, Ordering::Release);
+        // Release: the scanner is done with the stack.
+        self.scan.store(0, Ordering::Release);
     }
 }
 
@@ -195,12 +210,55 @@ impl StatusWord {
 fn bad_status(expected: Status, word: u32) -> ! {
     #[cfg(not(loom))]
     crate::sys::throw(&format!(
-        "casgstatus: bad incoming values: expected {expected:?}, found {:?}{}",
+        "casgstatus: bad incoming values: expected {expected:?}, found {:?}",
         Status::of(word),
-        if word & SCAN != 0 { "|scan" } else { "" }
     ));
     #[cfg(loom)]
     panic!("casgstatus: expected {expected:?}, found {word:#x}");
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::primitive::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    struct Goroutine {
+        status: StatusWord,
+        /// Its stack: loom reports two at a time.
+        stack: UnsafeCell<u32>,
+    }
+
+    // SAFETY: that accesses of `stack` exclude each other is what the models check.
+    unsafe impl Sync for Goroutine {}
+
+    /// A goroutine that waits is readied and claimed while a scanner looks at its stack.
+    #[test]
+    fn scan_against_ready_and_claim() {
+        loom::model(|| {
+            let g = Arc::new(Goroutine { status: StatusWord::new(), stack: UnsafeCell::new(0) });
+            g.status.set(Status::Idle, Status::Dead);
+            let generation = g.status.revive();
+            assert!(g.status.claim(generation));
+            g.status.set(Status::Running, Status::Waiting);
+            let runner = thread::spawn({
+                let g = g.clone();
+                move || {
+                    g.status.ready();
+                    assert!(g.status.claim(generation), "nobody else claims it");
+                    // SAFETY: checked by loom.
+                    g.stack.with_mut(|s| unsafe { *s += 1 });
+                }
+            });
+            if g.status.scan().is_some() {
+                // SAFETY: checked by loom.
+                g.stack.with_mut(|s| unsafe { *s += 1 });
+                g.status.unscan();
+            }
+            runner.join().unwrap();
+        });
+    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -219,7 +277,7 @@ mod tests {
         check(Runnable, &[Running]);
         check(Running, &[Runnable, Waiting, Syscall, Dead]);
         check(Syscall, &[Running, Runnable]);
-        check(Waiting, &[Runnable, Running]);
+        check(Waiting, &[Runnable]);
         check(Dead, &[Runnable]);
     }
 

@@ -170,6 +170,9 @@ fn begin() -> Result<(&'static M, MutexGuard<'static, bool>), BootError> {
     SCHED.start_time.store(clock::nanotime(), Ordering::Relaxed);
     // Before any M: each is made for the kind of fence that there is.
     barrier::init(debugvars::get().nomembarrier);
+    if barrier::asymmetric() {
+        crate::lock::use_light_fences();
+    }
     let mp: &'static M = Box::leak(Box::new(M::new(0, StartFn::Schedule)));
     SCHED.locked(|s| s.all_ms.push(mp));
     Ok((mp, begun))
