@@ -67,6 +67,7 @@ mod global_runq;
 #[allow(unsafe_code)]
 mod gobuf;
 #[cfg(any(gort_runtime, loom))]
+#[cfg_attr(all(test, loom), allow(unsafe_code))]
 mod lock;
 #[cfg(gort_runtime)]
 mod note;
