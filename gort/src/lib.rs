@@ -62,6 +62,9 @@ mod tls;
 // L1 parts
 #[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
+mod biased_lock;
+#[cfg(any(gort_runtime, loom))]
+#[allow(unsafe_code)]
 mod global_runq;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]

@@ -2,7 +2,7 @@
 //!
 //! A waiter is a node on the stack of the one who waits, linked and unlinked only under the lock of the
 //! object that it waits at. There are two kinds:
-//! - One who waits for this alone parks with `After::Unlock` of that lock, so that it is never taken off
+//! - One who waits for this alone parks with `After::Unlock` (a channel: `UnlockBiased`) of that lock, so that it is never taken off
 //!   before its registers are saved. Who takes it off readies it, and does not touch it after that.
 //! - One who waits for several things (a time-out, the arms of a select) has begun a wait on its
 //!   commit word. Who takes it off must win that wait; what else it has to tell it writes under the same
@@ -45,6 +45,7 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// For the calling goroutine or thread, which waits for this alone.
+    #[inline]
     pub(crate) fn new(element: *mut ()) -> Self {
         Self::with_seq(current::g(), None, element)
     }
@@ -54,6 +55,7 @@ impl Waiter {
         Self::with_seq(gp, Some(seq), element)
     }
 
+    #[inline]
     fn with_seq(gp: &'static G, seq: Option<Seq>, element: *mut ()) -> Self {
         Self {
             gp,
@@ -90,6 +92,7 @@ impl WaitQueue {
     }
 
     /// Appends a waiter, which stays where it is until it is taken off or has removed itself.
+    #[inline]
     pub(crate) fn push(&self, waiter: &Waiter) {
         let last = self.last.get();
         waiter.next.set(ptr::null());
@@ -104,6 +107,7 @@ impl WaitQueue {
     }
 
     /// Takes a waiter off that may be queued here: one whose wait is over.
+    #[inline]
     pub(crate) fn remove(&self, waiter: &Waiter) {
         if !waiter.queued.replace(false) {
             return;
@@ -123,6 +127,7 @@ impl WaitQueue {
     }
 
     /// Takes the longest waiter off whose wait is not lost.
+    #[inline]
     pub(crate) fn pop(&self) -> Option<Popped> {
         loop {
             // SAFETY: a queued node lives until it is taken off under this lock, and then until its
@@ -154,6 +159,7 @@ impl WaitQueue {
 
     /// Queues the caller, releases `lock`, and parks until it is taken off and readied. The caller
     /// holds `lock`.
+    #[inline]
     pub(crate) fn wait(&self, lock: &Lock, waiter: &Waiter, reason: WaitReason) {
         self.push(waiter);
         park::gopark_unlock(lock, reason);
@@ -224,6 +230,7 @@ impl Popped {
     }
 
     /// Readies it. The lock is released: a waiter of several things locks it to see what happened.
+    #[inline]
     pub(crate) fn ready(self) {
         if self.ready {
             // Copied out before the node may vanish.

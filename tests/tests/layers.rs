@@ -18,13 +18,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("gobuf", &[]),
     ("rand", &["sys"]),
     ("note", &["sys"]),
-    ("lock", &["sys"]),
+    ("lock", &["primitive", "sys"]),
+    ("biased_lock", &["primitive", "lock", "sys"]),
     // Docs name the claim on the status word.
     ("runq", &["primitive"]),
     ("global_runq", &["primitive", "lock", "runq"]),
     ("stack", &["lock", "sys"]),
     // L2: knows nothing of the scheduler.
-    ("g", &["primitive", "sys", "lock", "gobuf", "runq", "stack"]),
+    ("g", &["primitive", "sys", "lock", "biased_lock", "gobuf", "runq", "stack"]),
     // L3: returns runnable goroutines, never calls the scheduler.
     ("timer", &["sys", "lock", "g"]),
     // L4
@@ -38,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rand",
             "note",
             "lock",
+            "biased_lock",
             "runq",
             "global_runq",
             "stack",
@@ -54,7 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("local", &["g", "sched"]),
     ("runtime", &["sched", "goroutine", "spawn"]),
     ("block_on", &["g", "wait"]),
-    ("channel", &["sys", "lock", "g", "sched", "wait", "goroutine"]),
+    ("channel", &["sys", "biased_lock", "g", "sched", "wait", "goroutine"]),
     ("sync", &["sys", "lock", "g", "sched", "wait", "goroutine", "channel"]),
     ("time", &["sys", "timer", "sched", "goroutine", "channel"]),
     ("context", &["sys", "sched", "channel", "sync", "time"]),

@@ -31,7 +31,7 @@ impl<T> Chan<T> {
                 return true;
             }
             Got::Empty => {
-                self.lock.unlock();
+                self.unlock();
                 return false;
             }
         };
@@ -61,12 +61,12 @@ impl<T> Chan<T> {
     /// After a wait: takes the waiter off the queue, and if somebody else has done so, says in the
     /// token what was agreed on.
     pub(crate) fn accept(&self, waiter: &Waiter, side: Side, token: &mut Token) -> bool {
-        self.lock.lock();
+        self.lock();
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         inner.queue(side).remove(waiter);
         if !waiter.taken.get() {
-            self.lock.unlock();
+            self.unlock();
             return false;
         }
         token.state = match side {
@@ -82,14 +82,14 @@ impl<T> Chan<T> {
             }
             Side::Recv => State::Closed,
         };
-        self.lock.unlock();
+        self.unlock();
         true
     }
 
     /// Waits for the message of a select that keeps us for it. The caller holds the lock.
     pub(super) fn wait_kept(&self, waiter: &Waiter) {
         waiter.late.set(true);
-        park::gopark_unlock(&self.lock, WaitReason::ChanReceive);
+        self.park(WaitReason::ChanReceive);
     }
 
     /// Carries out a send that was committed to.
@@ -122,12 +122,12 @@ impl<T> Chan<T> {
 
     /// Sends into the place that was promised.
     fn redeem(&self, message: T) -> Result<(), SendError<T>> {
-        self.lock.lock();
+        self.lock();
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         inner.promised -= 1;
         if inner.closed {
-            self.lock.unlock();
+            self.unlock();
             return Err(SendError(message));
         }
         let mut woken = inner.watchq.pop_all();
@@ -144,7 +144,7 @@ impl<T> Chan<T> {
             }
             None => inner.buf.push_back(message),
         }
-        self.lock.unlock();
+        self.unlock();
         woken.ready_all();
         Ok(())
     }

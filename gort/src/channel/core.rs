@@ -15,22 +15,22 @@
 
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::token::{self, Scratch};
-use super::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError};
+use super::token;
+use super::{Receiver, Sender, TryRecvError, TrySendError};
+use crate::biased_lock::BiasedLock;
+use crate::g::After;
 use crate::g::wait_reason::WaitReason;
-use crate::lock::Lock;
-use crate::sched::park;
-use crate::sys::clock::NEVER;
+use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, WaitQueue, Waiter};
 
 /// See the module.
 pub(crate) struct Chan<T> {
-    pub(super) lock: Lock,
+    lock: BiasedLock,
     inner: UnsafeCell<Inner<T>>,
     /// `None` for no limit.
     cap: Option<usize>,
@@ -79,7 +79,7 @@ pub(super) enum Got<T> {
 impl<T> Chan<T> {
     pub(crate) fn create(cap: Option<usize>) -> (Sender<T>, Receiver<T>) {
         let chan = Arc::new(Self {
-            lock: Lock::new(),
+            lock: BiasedLock::new(),
             inner: UnsafeCell::new(Inner {
                 // A large bound is a limit, not a promise that it will be used.
                 buf: VecDeque::with_capacity(cap.unwrap_or(0).min(256)),
@@ -106,9 +106,30 @@ impl<T> Chan<T> {
         unsafe { &mut *self.inner.get() }
     }
 
+    #[inline(always)]
+    pub(super) fn lock(&self) {
+        self.lock.lock(current::slot());
+    }
+
+    /// On the thread that took the lock.
+    #[inline(always)]
+    pub(super) fn unlock(&self) {
+        self.lock.unlock(current::slot);
+    }
+
+    /// Parks the caller, which has queued itself; the lock is released once its registers are saved.
+    #[inline(always)]
+    pub(super) fn park(&self, reason: WaitReason) {
+        park::gopark(After::UnlockBiased(&self.lock), reason);
+    }
+
+    /// Runs `f` with the lock held. It does not panic: it calls nothing of the user's.
     pub(super) fn locked<R>(&self, f: impl FnOnce(&mut Inner<T>) -> R) -> R {
+        self.lock();
         // SAFETY: the lock is held.
-        self.lock.with(|| f(unsafe { self.inner() }))
+        let r = f(unsafe { self.inner() });
+        self.unlock();
+        r
     }
 
     /// Whether one more message, or promise of one, fits.
@@ -119,27 +140,27 @@ impl<T> Chan<T> {
     /// Releases the lock after a change that watchers may wait for.
     fn unlock_changed(&self, inner: &mut Inner<T>) {
         if inner.watchq.is_empty() {
-            return self.lock.unlock();
+            return self.unlock();
         }
         let watchers = inner.watchq.pop_all();
-        self.lock.unlock();
+        self.unlock();
         watchers.ready_all();
     }
 
     /// Sends without waiting.
     #[inline]
     pub(super) fn attempt_send(&self, message: T) -> Sent<T> {
-        self.lock.lock();
+        self.lock();
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         if inner.closed {
-            self.lock.unlock();
+            self.unlock();
             return Sent::Closed(message);
         }
         if let Some(receiver) = inner.recvq.pop() {
             // SAFETY: just taken off, under the lock.
             unsafe { hand_over(&receiver, message) };
-            self.lock.unlock();
+            self.unlock();
             receiver.ready();
             return Sent::Done;
         }
@@ -156,59 +177,16 @@ impl<T> Chan<T> {
             Sent::Done => Ok(()),
             Sent::Closed(message) => Err(TrySendError::Disconnected(message)),
             Sent::Full(message) => {
-                self.lock.unlock();
+                self.unlock();
                 Err(TrySendError::Full(message))
             }
         }
     }
 
-    /// Sends; waits until `deadline` for room, or with capacity 0 for a receiver.
-    pub(crate) fn send(&self, message: T, deadline: u64) -> Result<(), SendTimeoutError<T>> {
-        park::check_preempt();
-        let message = match self.attempt_send(message) {
-            Sent::Done => return Ok(()),
-            Sent::Closed(message) => return Err(SendTimeoutError::Disconnected(message)),
-            Sent::Full(message) => ManuallyDrop::new(message),
-        };
-        let element = (&raw const message).cast_mut().cast();
-        let (taken, done) = if deadline == NEVER {
-            let waiter = Waiter::new(element);
-            // SAFETY: `attempt_send` has left the lock held.
-            let inner = unsafe { self.inner() };
-            if !inner.watchq.is_empty() {
-                self.announce(inner);
-            }
-            inner.sendq.wait(&self.lock, &waiter, WaitReason::ChanSend);
-            (true, waiter.done.get())
-        } else {
-            self.lock.unlock();
-            self.wait_until(deadline, element, Side::Send)
-        };
-        if done {
-            // A receiver has taken it.
-            return Ok(());
-        }
-        let message = ManuallyDrop::into_inner(message);
-        if taken {
-            Err(SendTimeoutError::Disconnected(message))
-        } else if deadline != NEVER && crate::sys::clock::nanotime() < deadline {
-            // Room has come before we could wait for it.
-            self.send(message, deadline)
-        } else {
-            Err(SendTimeoutError::Timeout(message))
-        }
-    }
-
-    /// Tells watchers that somebody is about to wait, which makes the other side ready. The lock is
-    /// held, and stays so: it is released by the switch.
-    fn announce(&self, inner: &mut Inner<T>) {
-        inner.watchq.pop_all().ready_all();
-    }
-
     /// Receives without waiting.
     #[inline]
     pub(super) fn attempt_recv(&self) -> Got<T> {
-        self.lock.lock();
+        self.lock();
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         if let Some(message) = inner.buf.pop_front() {
@@ -225,12 +203,12 @@ impl<T> Chan<T> {
                 // SAFETY: a sender's element is its message, which it does not drop once it is done.
                 let message = unsafe { sender.element().cast::<T>().read() };
                 sender.set_done();
-                self.lock.unlock();
+                self.unlock();
                 sender.ready();
                 Got::Message(message)
             }
             None if inner.closed => {
-                self.lock.unlock();
+                self.unlock();
                 Got::Closed
             }
             None => Got::Empty,
@@ -242,88 +220,12 @@ impl<T> Chan<T> {
             Got::Message(message) => Ok(message),
             Got::Closed => Err(TryRecvError::Disconnected),
             Got::Empty => {
-                self.lock.unlock();
+                self.unlock();
                 Err(TryRecvError::Empty)
             }
             // It comes in a moment. No call that is documented as not blocking may change the thread.
             Got::Promise(sender) => Ok(park::keep_thread(|| self.await_promise(sender))),
         }
-    }
-
-    /// Receives; waits until `deadline` for a message.
-    pub(crate) fn recv(&self, deadline: u64) -> Result<T, RecvTimeoutError> {
-        park::check_preempt();
-        loop {
-            match self.attempt_recv() {
-                Got::Message(message) => return Ok(message),
-                Got::Closed => return Err(RecvTimeoutError::Disconnected),
-                Got::Promise(sender) => return Ok(self.await_promise(sender)),
-                Got::Empty => {}
-            }
-            if deadline == NEVER {
-                let mut place = MaybeUninit::<T>::uninit();
-                let waiter = Waiter::new(place.as_mut_ptr().cast());
-                // SAFETY: `attempt_recv` has left the lock held.
-                let inner = unsafe { self.inner() };
-                if !inner.watchq.is_empty() {
-                    self.announce(inner);
-                }
-                inner.recvq.wait(&self.lock, &waiter, WaitReason::ChanReceive);
-                if !waiter.done.get() {
-                    return Err(RecvTimeoutError::Disconnected);
-                }
-                // SAFETY: a sender has written it before it readied us.
-                return Ok(unsafe { place.assume_init() });
-            }
-            self.lock.unlock();
-            let mut scratch = Scratch::new();
-            match self.wait_until(deadline, scratch.as_mut_ptr(), Side::Recv) {
-                // SAFETY: a sender has put it there.
-                (_, true) => return Ok(unsafe { scratch.take() }),
-                (true, false) => return Err(RecvTimeoutError::Disconnected),
-                (false, false) if crate::sys::clock::nanotime() < deadline => {}
-                (false, false) => return Err(RecvTimeoutError::Timeout),
-            }
-        }
-    }
-
-    /// Waits for the message of a select that was won over. The lock is held.
-    pub(super) fn await_promise(&self, sender: Popped) -> T {
-        let mut place = MaybeUninit::<T>::uninit();
-        let waiter = Waiter::new(place.as_mut_ptr().cast());
-        sender.set_element((&raw const waiter).cast_mut().cast());
-        sender.set_done();
-        // Readied under the lock, against the rule: we park with the same breath. It takes the lock
-        // before it looks, which is after we have parked.
-        sender.ready();
-        park::gopark_unlock(&self.lock, WaitReason::ChanReceive);
-        // SAFETY: `fulfil_rendezvous` has written it before it readied us.
-        unsafe { place.assume_init() }
-    }
-
-    /// Waits in a queue until `deadline`: whether a waker took us off, and whether it did what we wait
-    /// for. Neither if there is nothing to wait for, or the time has come.
-    fn wait_until(&self, deadline: u64, element: *mut (), side: Side) -> (bool, bool) {
-        let waiter = std::cell::OnceCell::new();
-        let reason = match side {
-            Side::Send => WaitReason::ChanSend,
-            Side::Recv => WaitReason::ChanReceive,
-        };
-        park::park_commit(deadline, reason, |gp, seq| {
-            let waiter = waiter.get_or_init(|| Waiter::committed(gp, seq, element));
-            self.enqueue(waiter, side)
-        });
-        // Whoever took us off did so under the lock: after this it does not touch the node any more.
-        let waiter = waiter.get().expect("set above");
-        self.lock.lock();
-        // SAFETY: the lock is held.
-        unsafe { self.inner() }.queue(side).remove(waiter);
-        if waiter.kept.get() && !waiter.done.get() {
-            self.wait_kept(waiter);
-            return (true, true);
-        }
-        self.lock.unlock();
-        (waiter.taken.get(), waiter.done.get())
     }
 
     /// Queues a waiter, unless what it waits for is there already.

@@ -16,6 +16,7 @@
 //! # });
 //! ```
 
+mod blocking;
 mod commit;
 mod core;
 mod err;

@@ -49,7 +49,7 @@ impl<T> Receiver<T> {
             until == deadline
         };
         match &self.flavor {
-            Flavor::Chan(chan) => chan.recv(deadline),
+            Flavor::Chan(chan) => chan.recv_until(deadline),
             Flavor::At(at) => loop {
                 if let Some(time) = at.take() {
                     return Ok(time_message(time));
@@ -88,8 +88,12 @@ impl<T> Receiver<T> {
     /// assert!(rx.recv().is_err(), "the sender is gone");
     /// # });
     /// ```
+    #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.recv_until(NEVER).map_err(|_| RecvError)
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.recv().ok_or(RecvError),
+            _ => self.recv_until(NEVER).map_err(|_| RecvError),
+        }
     }
 
     /// [`recv`](Self::recv) for at most `timeout`.

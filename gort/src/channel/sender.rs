@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Chan;
 use super::{SendError, SendTimeoutError, TrySendError};
-use crate::sys::clock::{self, NEVER};
+use crate::sys::clock;
 
 /// The sending end of a channel. Clones send on the same channel; when the last is dropped, receivers
 /// drain it and then see that it is disconnected.
@@ -34,8 +34,9 @@ impl<T> Sender<T> {
     /// assert_eq!(tx.send(2).unwrap_err().into_inner(), 2);
     /// # });
     /// ```
+    #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.chan.send(message, NEVER).map_err(|e| SendError(e.into_inner()))
+        self.chan.send(message)
     }
 
     /// [`send`](Self::send) for at most `timeout`.
@@ -53,7 +54,7 @@ impl<T> Sender<T> {
     /// # });
     /// ```
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.chan.send(message, clock::after(timeout))
+        self.chan.send_until(message, clock::after(timeout))
     }
 
     /// [`send`](Self::send) until `deadline` at most.
@@ -61,7 +62,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// As for [`send_timeout`](Self::send_timeout).
     pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        self.chan.send(message, clock::at(deadline))
+        self.chan.send_until(message, clock::at(deadline))
     }
 
     /// Sends `message` if that needs no waiting: there is room, or a receiver waits.

@@ -37,6 +37,7 @@ mod descriptor {
     use super::extras::Extras;
     use super::status::StatusWord;
     use super::wait_reason::WaitReason;
+    use crate::biased_lock::BiasedLock;
     use crate::gobuf::Gobuf;
     use crate::lock::Lock;
     use crate::stack::Stack;
@@ -64,6 +65,8 @@ mod descriptor {
         Nothing,
         /// Release this lock: the goroutine has queued itself under it.
         Unlock(*const Lock),
+        /// The same, of a channel's.
+        UnlockBiased(*const BiasedLock),
         /// Commit the wait of its commit word.
         Commit,
         /// Wait for the end of this goroutine.

@@ -6,6 +6,7 @@
 
 use super::m::M;
 use super::{SCHED, thread};
+use crate::biased_lock::Slot;
 use crate::g::G;
 use crate::tls;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,12 @@ pub(crate) fn own_m() -> &'static M {
     debug_assert!(!mp.is_null());
     // SAFETY: only called where goroutines or g0s run, whose threads have an M.
     unsafe { &*mp }
+}
+
+/// What this thread's M says of the biased lock that it is inside of; none on a plain thread.
+#[inline(always)]
+pub(crate) fn slot() -> Option<&'static Slot> {
+    m().map(|mp| &mp.inside)
 }
 
 /// The running goroutine; on a plain thread its pseudo goroutine.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use super::claim::Claim;
 use super::p::P;
+use crate::biased_lock::Slot;
 use crate::g::{G, Kind, slab};
 use crate::note::Note;
 use crate::rand::Rand;
@@ -64,6 +65,8 @@ pub(crate) struct M {
     pub(crate) curg: Cell<&'static G>,
     /// The P it owns. Its own thread looks and writes only while it is in the runtime.
     p: Cell<Option<&'static P>>,
+    /// The biased lock that it is inside of.
+    pub(crate) inside: Slot,
     /// How sysmon takes that P away from a goroutine in user code.
     pub(crate) claim: Claim,
     /// The P to begin with after a sleep. Written by the waker before the note, which synchronises.
@@ -108,6 +111,7 @@ impl M {
             g0,
             curg: Cell::new(g0),
             p: Cell::new(None),
+            inside: Slot::new(),
             claim: Claim::new(),
             nextp: AtomicPtr::new(ptr::null_mut()),
             park: Note::new(),

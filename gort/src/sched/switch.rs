@@ -19,7 +19,7 @@
 use context::{Context, Transfer};
 use std::sync::atomic::Ordering;
 
-use super::current::own_m;
+use super::current::{self, own_m};
 use super::m::{Call, M};
 use super::newproc::gfput;
 use super::park::{join_wait, ready_here};
@@ -82,6 +82,8 @@ fn complete(transfer: Transfer) {
         // SAFETY: the goroutine has queued itself under this lock, which whatever holds the queue keeps
         // alive until the goroutine is taken off it, under the same lock.
         After::Unlock(lock) => unsafe { (*lock).unlock() },
+        // SAFETY: as above. It was taken on this thread, on which we go on.
+        After::UnlockBiased(lock) => unsafe { (*lock).unlock(current::slot) },
         After::Commit => {
             if !prev.commit.commit() {
                 ready_here(own_m(), prev);

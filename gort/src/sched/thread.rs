@@ -84,6 +84,11 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
             unsafe { (*lock).unlock() };
             true
         }
+        After::UnlockBiased(lock) => {
+            // SAFETY: as above.
+            unsafe { (*lock).unlock(current::slot) };
+            true
+        }
         After::Commit => gp.commit.commit(),
         After::JoinOn(target) => join_wait(target),
         After::Nothing | After::Requeue | After::Dead => unreachable!("not a way to wait"),
