@@ -1,4 +1,4 @@
-// The workloads in Go: the twin of src/bin/peer_gort.rs.
+// The workloads in Go: the twin of src/bin/peer_gort.
 //
 // Called as `peer_go WORKLOAD N`, it prints one line of JSON
 // (see src/outcome.rs).
@@ -11,13 +11,29 @@ import (
 )
 
 var workloads = map[string]func(n int) outcome{
-	"spawn":      spawn,
-	"spawn_join": spawnJoin,
-	"yield1":     func(n int) outcome { return yields(n, 1) },
-	"yield1000":  func(n int) outcome { return yields(n, 1000) },
-	"pingpong":   pingpong,
-	"skynet":     skynet,
-	"parked":     parked,
+	"spawn":       spawn,
+	"spawn_chain": spawnChain,
+	"spawn_join":  spawnJoin,
+	"yield1":      func(n int) outcome { return yields(n, 1) },
+	"yield1000":   func(n int) outcome { return yields(n, 1000) },
+	"skynet":      skynet,
+	"fib":         fib,
+	"parked":      parked,
+	"pingpong":    pingpong,
+	"prodcons0":   func(n int) outcome { return prodcons(n, 0) },
+	"prodcons1":   func(n int) outcome { return prodcons(n, 1) },
+	"prodcons100": func(n int) outcome { return prodcons(n, 100) },
+	"mpmc":        mpmc,
+	"ring":        ring,
+	"sieve":       sieve,
+	"select2":     select2,
+	"select8":     select8,
+	"select_nb":   selectNonBlocking,
+	"mutex8":      func(n int) outcome { return mutex(n, 8) },
+	"mutex1":      func(n int) outcome { return mutex(n, 1) },
+	"sleepers":    sleepers,
+	"hogs":        hogs,
+	"blocking":    blocking,
 }
 
 func main() {

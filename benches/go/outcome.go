@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -24,6 +25,12 @@ func grown(before, after memory, ops int, got, want uint64) outcome {
 		"pte_bytes_per_op": float64(after.pageTables-before.pageTables) / float64(ops),
 		"check":            check(got, want),
 	}
+}
+
+// with adds figures to an outcome.
+func (o outcome) with(figures outcome) outcome {
+	maps.Copy(o, figures)
+	return o
 }
 
 func check(got, want uint64) string {
@@ -61,6 +68,3 @@ func memoryNow() (m memory) {
 	m.pageTables *= 1024
 	return m
 }
-
-// triangle is 0 + 1 + … + (n-1).
-func triangle(n int) uint64 { return uint64(n) * uint64(n-1) / 2 }

@@ -23,6 +23,24 @@ func spawn(n int) outcome {
 	return timed(time.Since(start), n, total.Load(), triangle(n))
 }
 
+// spawnChain lets each start the next one and end; the last one says so.
+func spawnChain(n int) outcome {
+	done := make(chan uint64, 1)
+	start := time.Now()
+	go link(uint64(n), 0, done)
+	sum := <-done
+	return timed(time.Since(start), n, sum, triangle(n))
+}
+
+func link(left, sum uint64, done chan<- uint64) {
+	left--
+	if left == 0 {
+		done <- sum
+	} else {
+		go link(left, sum+left, done)
+	}
+}
+
 // spawnJoin waits for results on a channel, Go's way to join.
 func spawnJoin(n int) outcome {
 	start := time.Now()
@@ -79,6 +97,22 @@ func skynetNode(up chan<- uint64, first, leaves int) {
 		sum += <-results
 	}
 	up <- sum
+}
+
+func fib(n int) outcome {
+	start := time.Now()
+	result := forkFib(n)
+	return timed(time.Since(start), int(forks(n)), result, fibonacci(n))
+}
+
+func forkFib(n int) uint64 {
+	if n < 2 {
+		return uint64(n)
+	}
+	fork := make(chan uint64, 1)
+	go func() { fork <- forkFib(n - 1) }()
+	other := forkFib(n - 2)
+	return <-fork + other
 }
 
 func parked(n int) outcome {

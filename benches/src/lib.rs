@@ -7,11 +7,16 @@
 //! `peer_*`; the one in Go is in `benches/go`.
 //!
 //! - [`rows`]: what is measured, and how much of it
-//! - [`outcome`], [`memory`], [`peer`]: what the peers in Rust share
+//! - [`work`]: what the workloads are made of and what must come out of them
+//! - [`outcome`], [`memory`], [`cpu`], [`lateness`], [`peer`]: what the peers in
+//!   Rust share
 //! - [`compare`]: building the peers, running them, medians and ratios
 
 pub mod compare;
+pub mod cpu;
+pub mod lateness;
 pub mod memory;
 pub mod outcome;
 pub mod peer;
 pub mod rows;
+pub mod work;

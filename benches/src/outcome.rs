@@ -51,9 +51,10 @@ impl Outcome {
         )
     }
 
-    fn checked<const M: usize>(got: u64, want: u64, metrics: [(&str, f64); M]) -> Outcome {
+    /// The metrics given, provided that the work yielded `got == want`.
+    pub fn checked(got: u64, want: u64, metrics: impl IntoIterator<Item = (&'static str, f64)>) -> Outcome {
         if got == want {
-            Outcome::Measured(metrics.map(|(name, v)| (name.to_string(), v)).into())
+            Outcome::Measured(metrics.into_iter().map(|(name, v)| (name.to_string(), v)).collect())
         } else {
             Outcome::Wrong(format!("result is {got}, not {want}"))
         }

@@ -51,8 +51,3 @@ pub fn procs() -> usize {
         .filter(|&procs| procs > 0)
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, |cpus| cpus.get()))
 }
-
-/// 0 + 1 + … + (n-1): what `n` tasks that each add their number arrive at.
-pub fn triangle(n: u64) -> u64 {
-    n * n.saturating_sub(1) / 2
-}

@@ -20,13 +20,15 @@ pub struct Row {
     /// Peers that cannot do that many, or would take minutes, and what they
     /// do instead. The figures are per operation, and the table shows this N.
     pub scaled: &'static [(&'static str, u64)],
-    /// The only peers of this row; empty if it is for all.
+    /// The peers that have it.
     pub peers: &'static [&'static str],
+    /// `GOMAXPROCS` for this row, whatever `--procs` says.
+    pub procs: Option<usize>,
     /// The figures shown, the one that counts first.
     pub metrics: &'static [Metric],
 }
 
-/// A figure that peers report. Less is better.
+/// A figure that peers report.
 #[derive(Debug)]
 pub struct Metric {
     /// Its key in a peer's line of JSON.
@@ -35,6 +37,29 @@ pub struct Metric {
     pub unit: &'static str,
     /// What sets it apart from the row's main figure, if it is another one.
     pub aside: Option<&'static str>,
+    /// Which way is ahead.
+    pub better: Better,
+    /// What gort is to reach.
+    pub targets: &'static [Target],
+}
+
+/// Whether small or large figures are good ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Better {
+    /// Time, memory.
+    Less,
+    /// Rates.
+    More,
+}
+
+/// A figure that gort is to reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// At most this share of Go's figure in the same run.
+    OfGo(f64),
+    /// At most this many of the unit, on a machine like the one of
+    /// `benches/README.md`.
+    AtMost(f64),
 }
 
 impl Row {
@@ -49,16 +74,57 @@ impl Row {
 
     /// Whether the row is for `peer` at all.
     pub fn includes(&self, peer: &str) -> bool {
-        self.peers.is_empty() || self.peers.contains(&peer)
+        self.peers.contains(&peer)
     }
 }
 
-const NS: &[Metric] = &[Metric { key: "ns_per_op", unit: "ns", aside: None }];
+impl Metric {
+    const fn new(key: &'static str, unit: &'static str) -> Metric {
+        Metric { key, unit, aside: None, better: Better::Less, targets: &[] }
+    }
 
+    const fn aside(self, what: &'static str) -> Metric {
+        Metric { aside: Some(what), ..self }
+    }
+
+    const fn expect(self, targets: &'static [Target]) -> Metric {
+        Metric { targets, ..self }
+    }
+}
+
+use Target::{AtMost, OfGo};
+
+/// The peers that have tasks.
+const TASKS: &[&str] = &["gort", "go", "may", "tokio", "threads"];
+
+/// The peers that have channels.
+const CHANNELS: &[&str] = &["gort", "go", "may", "tokio", "threads", "flume"];
+
+/// Nanoseconds an operation, in which most rows are measured.
+const NS: Metric = Metric::new("ns_per_op", "ns");
+
+const LATE_MEAN: Metric = Metric::new("late_mean_us", "µs");
+const LATE_P99: Metric = Metric::new("late_p99_us", "µs");
+const LATE_MAX: Metric = Metric::new("late_max_us", "µs");
+
+/// A parked goroutine's memory.
 const BYTES: &[Metric] = &[
-    Metric { key: "bytes_per_op", unit: "B", aside: None },
-    Metric { key: "pte_bytes_per_op", unit: "B", aside: Some("page tables") },
+    Metric::new("bytes_per_op", "B").expect(&[AtMost(4.7 * 1024.0)]),
+    Metric::new("pte_bytes_per_op", "B").aside("page tables"),
 ];
+
+/// What rows have if they say nothing else.
+const ROW: Row = Row {
+    name: "",
+    workload: "",
+    about: "",
+    n: 1,
+    quick: 1,
+    scaled: &[],
+    peers: TASKS,
+    procs: None,
+    metrics: &[NS],
+};
 
 /// Every row, in the order of the table.
 pub const ROWS: &[Row] = &[
@@ -69,8 +135,18 @@ pub const ROWS: &[Row] = &[
         n: 1_000_000,
         quick: 100_000,
         scaled: &[("threads", 20_000)],
-        peers: &[],
-        metrics: NS,
+        metrics: &[NS.expect(&[OfGo(0.25)])],
+        ..ROW
+    },
+    Row {
+        name: "spawn_chain",
+        workload: "spawn_chain",
+        about: "each starts the next and ends",
+        n: 1_000_000,
+        quick: 100_000,
+        scaled: &[("threads", 20_000)],
+        metrics: &[NS.expect(&[OfGo(0.25)])],
+        ..ROW
     },
     Row {
         name: "spawn_join",
@@ -79,8 +155,19 @@ pub const ROWS: &[Row] = &[
         n: 1_000_000,
         quick: 100_000,
         scaled: &[("may", 20_000), ("threads", 20_000)],
-        peers: &[],
-        metrics: NS,
+        metrics: &[NS.expect(&[OfGo(0.1)])],
+        ..ROW
+    },
+    Row {
+        name: "spawn_join_p1",
+        workload: "spawn_join",
+        about: "the same with GOMAXPROCS=1",
+        n: 1_000_000,
+        quick: 100_000,
+        scaled: &[("may", 20_000), ("threads", 20_000)],
+        procs: Some(1),
+        metrics: &[NS.expect(&[OfGo(0.1)])],
+        ..ROW
     },
     Row {
         name: "yield1",
@@ -88,9 +175,8 @@ pub const ROWS: &[Row] = &[
         about: "yield with nobody else about",
         n: 10_000_000,
         quick: 1_000_000,
-        scaled: &[],
-        peers: &[],
-        metrics: NS,
+        metrics: &[NS.expect(&[OfGo(0.15)])],
+        ..ROW
     },
     Row {
         name: "yield1000",
@@ -99,8 +185,8 @@ pub const ROWS: &[Row] = &[
         n: 10_000_000,
         quick: 1_000_000,
         scaled: &[("threads", 2_000_000)],
-        peers: &[],
-        metrics: NS,
+        metrics: &[NS.expect(&[OfGo(0.15)])],
+        ..ROW
     },
     Row {
         name: "pingpong",
@@ -108,9 +194,121 @@ pub const ROWS: &[Row] = &[
         about: "round trip over two unbuffered channels",
         n: 1_000_000,
         quick: 100_000,
-        scaled: &[("threads", 100_000)],
-        peers: &[],
-        metrics: NS,
+        scaled: &[("threads", 100_000), ("flume", 100_000)],
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.2)])],
+        ..ROW
+    },
+    Row {
+        name: "prodcons0",
+        workload: "prodcons0",
+        about: "one sends, one receives, unbuffered",
+        n: 2_000_000,
+        quick: 200_000,
+        scaled: &[("threads", 100_000), ("flume", 100_000)],
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.5)])],
+        ..ROW
+    },
+    Row {
+        name: "prodcons1",
+        workload: "prodcons1",
+        about: "the same, capacity 1",
+        n: 2_000_000,
+        quick: 200_000,
+        scaled: &[("threads", 100_000), ("flume", 100_000)],
+        peers: CHANNELS,
+        ..ROW
+    },
+    Row {
+        name: "prodcons100",
+        workload: "prodcons100",
+        about: "the same, capacity 100",
+        n: 5_000_000,
+        quick: 500_000,
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.45)])],
+        ..ROW
+    },
+    Row {
+        name: "mpmc",
+        workload: "mpmc",
+        about: "four send, four receive, capacity 100",
+        n: 5_000_000,
+        quick: 500_000,
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.6)])],
+        ..ROW
+    },
+    Row {
+        name: "ring",
+        workload: "ring",
+        about: "a hop in a ring of 503",
+        n: 2_000_000,
+        quick: 200_000,
+        scaled: &[("threads", 50_000), ("flume", 50_000)],
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.35)])],
+        ..ROW
+    },
+    Row {
+        name: "sieve",
+        workload: "sieve",
+        about: "a message in the chain of the first 1,000 primes",
+        n: 1_000,
+        quick: 300,
+        scaled: &[("threads", 100), ("flume", 100)],
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.6)])],
+        ..ROW
+    },
+    Row {
+        name: "select2",
+        workload: "select2",
+        about: "receive from either of two that send",
+        n: 1_000_000,
+        quick: 100_000,
+        scaled: &[("threads", 100_000), ("flume", 100_000)],
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.5)])],
+        ..ROW
+    },
+    Row {
+        name: "select8",
+        workload: "select8",
+        about: "receive from any of eight that send",
+        n: 1_000_000,
+        quick: 100_000,
+        scaled: &[("threads", 100_000), ("flume", 100_000)],
+        peers: CHANNELS,
+        ..ROW
+    },
+    Row {
+        name: "select_nb",
+        workload: "select_nb",
+        about: "look whether there is a message: none",
+        n: 20_000_000,
+        quick: 2_000_000,
+        peers: CHANNELS,
+        metrics: &[NS.expect(&[OfGo(0.3)])],
+        ..ROW
+    },
+    Row {
+        name: "mutex8",
+        workload: "mutex8",
+        about: "a lock that eight want",
+        n: 10_000_000,
+        quick: 1_000_000,
+        metrics: &[NS.expect(&[OfGo(0.9)])],
+        ..ROW
+    },
+    Row {
+        name: "mutex1",
+        workload: "mutex1",
+        about: "a lock that nobody else wants",
+        n: 20_000_000,
+        quick: 2_000_000,
+        ..ROW
     },
     Row {
         name: "skynet",
@@ -119,8 +317,81 @@ pub const ROWS: &[Row] = &[
         n: 1_000_000,
         quick: 100_000,
         scaled: &[("threads", 10_000)],
-        peers: &[],
-        metrics: NS,
+        metrics: &[NS.expect(&[OfGo(0.3)])],
+        ..ROW
+    },
+    Row {
+        name: "fib",
+        workload: "fib",
+        about: "fork-join fib(27), per fork",
+        n: 27,
+        quick: 20,
+        scaled: &[("may", 15), ("threads", 15)],
+        peers: &["gort", "go", "may", "tokio", "threads", "rayon"],
+        metrics: &[NS.expect(&[OfGo(0.03)])],
+        ..ROW
+    },
+    Row {
+        name: "fib_p1",
+        workload: "fib",
+        about: "the same with GOMAXPROCS=1",
+        n: 27,
+        quick: 20,
+        scaled: &[("may", 15), ("threads", 15)],
+        peers: &["gort", "go", "may", "tokio", "threads", "rayon"],
+        procs: Some(1),
+        metrics: &[NS.expect(&[OfGo(0.03)])],
+    },
+    Row {
+        name: "fib34",
+        workload: "fib",
+        about: "fork-join fib(34), per fork",
+        n: 34,
+        quick: 25,
+        peers: &["gort", "rayon"],
+        ..ROW
+    },
+    Row {
+        name: "sleepers",
+        workload: "sleepers",
+        about: "100,000 that sleep five times: CPU seconds",
+        n: 100_000,
+        quick: 10_000,
+        scaled: &[("may", 20_000), ("threads", 10_000)],
+        metrics: &[
+            Metric::new("cpu_s", "s").expect(&[OfGo(0.5)]),
+            LATE_MEAN.aside("late, mean"),
+            LATE_P99.aside("late, p99"),
+        ],
+        ..ROW
+    },
+    Row {
+        name: "hogs",
+        workload: "hogs",
+        about: "lateness of a 1 ms sleeper among 2×GOMAXPROCS that compute",
+        n: 500,
+        quick: 50,
+        scaled: &[("may", 50), ("tokio", 50)],
+        metrics: &[
+            LATE_P99.expect(&[OfGo(0.12), AtMost(2_500.0)]),
+            LATE_MEAN.aside("mean"),
+            LATE_MAX.aside("max"),
+            Metric::new("burst_ms", "ms").aside("CPU time a 50 ms burst"),
+        ],
+        ..ROW
+    },
+    Row {
+        name: "blocking",
+        workload: "blocking",
+        about: "lateness of a 1 ms sleeper beside 64 × 4 blocking calls of 50 ms",
+        n: 64,
+        quick: 16,
+        metrics: &[
+            LATE_P99.expect(&[OfGo(0.6), AtMost(2_000.0)]),
+            LATE_MEAN.aside("mean"),
+            Metric::new("total_ms", "ms").aside("all calls").expect(&[AtMost(230.0)]),
+        ],
+        ..ROW
     },
     Row {
         name: "parked",
@@ -129,8 +400,9 @@ pub const ROWS: &[Row] = &[
         n: 200_000,
         quick: 50_000,
         scaled: &[("may", 30_000), ("threads", 10_000)],
-        peers: &[],
+        peers: &["gort", "go", "may", "tokio", "threads", "floor"],
         metrics: BYTES,
+        ..ROW
     },
     Row {
         name: "parked1m",
@@ -138,9 +410,9 @@ pub const ROWS: &[Row] = &[
         about: "memory of one that waits, of 1,000,000",
         n: 1_000_000,
         quick: 200_000,
-        scaled: &[],
-        peers: &["gort", "go", "tokio"],
+        peers: &["gort", "go", "tokio", "floor"],
         metrics: BYTES,
+        ..ROW
     },
 ];
 
@@ -153,7 +425,7 @@ mod tests {
     fn names_are_unique_and_every_row_has_a_figure() {
         let names: HashSet<_> = ROWS.iter().map(|row| row.name).collect();
         assert_eq!(names.len(), ROWS.len());
-        assert!(ROWS.iter().all(|row| !row.metrics.is_empty()));
+        assert!(ROWS.iter().all(|row| !row.metrics.is_empty() && !row.workload.is_empty()));
     }
 
     #[test]

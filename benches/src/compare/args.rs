@@ -13,7 +13,8 @@ Runs the workloads on gort and its peers and shows medians and ratios.
 usage: cargo run --release -p benches --bin compare -- [OPTIONS]
 
   --only ROW[,ROW]   only these rows
-  --peers P[,P]      only these peers (gort, go, may, tokio, threads)
+  --peers P[,P]      only these peers (gort, go, may, tokio, threads, flume,
+                     rayon, floor)
   --rounds N         how often everything is run (default 5)
   --procs N          threads that run goroutines or tasks (default: CPUs)
   --quick            a tenth of the work, and one round unless said otherwise

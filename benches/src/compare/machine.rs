@@ -11,7 +11,7 @@ use super::golang;
 use super::peers::FOLDER;
 
 /// Crates whose versions matter to the figures.
-const CRATES: &[&str] = &["tokio", "may", "crossbeam-channel"];
+const CRATES: &[&str] = &["may", "tokio", "async-channel", "crossbeam-channel", "flume", "rayon"];
 
 /// The machine and its system.
 pub(super) fn machine() -> Value {

@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
         }
         Ok(Command::List) => {
             for row in ROWS {
-                println!("{:<12} {} (n = {})", row.name, row.about, row.n);
+                println!("{:<13} {} (n = {})", row.name, row.about, row.n);
             }
             return ExitCode::SUCCESS;
         }
@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (peers, missing) = peers::build(&options.peers);
+    let (peers, missing) = peers::build(&options.peers, &options.rows);
     for (name, why) in &missing {
         eprintln!("compare: without {name}: {why}");
     }
@@ -97,5 +97,5 @@ fn progress(round: usize, rounds: usize, row: &Row, peer: &Peer, outcome: &proce
         Ok(Outcome::Unsupported(why)) => format!("unsupported: {why}"),
         Err(failure) => format!("{}: {}", failure.word(), failure.why()),
     };
-    eprintln!("round {}/{rounds}  {:<12} {:<8} {what}", round + 1, row.name, peer.name);
+    eprintln!("round {}/{rounds}  {:<13} {:<8} {what}", round + 1, row.name, peer.name);
 }

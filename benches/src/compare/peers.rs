@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::golang;
+use crate::rows::Row;
 
 /// All peers, in the order of the table.
-pub(super) const NAMES: &[&str] = &["gort", "go", "may", "tokio", "threads"];
+pub(super) const NAMES: &[&str] = &["gort", "go", "may", "tokio", "threads", "flume", "rayon", "floor"];
+
+/// The one that shows what the kernel alone asks for, and competes with nobody.
+pub(super) const FLOOR: &str = "floor";
 
 /// The folder of this crate.
 pub(super) const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
@@ -21,12 +25,13 @@ pub(super) struct Peer {
 /// Peers that cannot be run, each with the reason.
 pub(super) type Missing = Vec<(&'static str, String)>;
 
-/// Builds the programs of the peers named, as far as this machine allows.
-pub(super) fn build(names: &[&'static str]) -> (Vec<Peer>, Missing) {
+/// Builds the programs of the peers named that have one of the rows, as far as
+/// this machine allows.
+pub(super) fn build(names: &[&'static str], rows: &[&'static Row]) -> (Vec<Peer>, Missing) {
     let target = target_dir();
     let mut peers = Vec::new();
     let mut missing = Vec::new();
-    for &name in names {
+    for &name in names.iter().filter(|name| rows.iter().any(|row| row.includes(name))) {
         let program = match name {
             "go" => golang::build(&target),
             _ => build_rust(name, &target),

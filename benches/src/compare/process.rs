@@ -50,7 +50,7 @@ impl Failure {
 pub(super) fn run(peer: &Peer, row: &Row, n: u64, procs: Option<usize>) -> Ended {
     let mut command = Command::new(&peer.program);
     command.arg(row.workload).arg(n.to_string()).env("RUST_BACKTRACE", "0");
-    if let Some(procs) = procs {
+    if let Some(procs) = row.procs.or(procs) {
         command.env("GOMAXPROCS", procs.to_string());
     }
     let (status, stdout, stderr) = supervise(&mut command, LIMIT)?;

@@ -7,7 +7,7 @@ use super::args::Options;
 use super::machine;
 use super::peers::{Missing, Peer};
 use super::results::{Cell, Results};
-use crate::rows::{Metric, Row};
+use crate::rows::{Metric, Row, Target};
 
 /// The text of the JSON file.
 pub(super) fn json(results: &Results, options: &Options, peers: &[Peer], missing: &Missing) -> String {
@@ -51,7 +51,17 @@ fn entry(results: &Results, row: &Row, metric: &Metric, peers: &[Peer]) -> Value
         "unit": metric.unit,
         "peers": cells,
         "gort_to": ratios,
+        "expected": metric.targets.iter().map(|&target| expected(results, row, metric, target)).collect::<Vec<_>>(),
     })
+}
+
+fn expected(results: &Results, row: &Row, metric: &Metric, target: Target) -> Value {
+    let mut value = match target {
+        Target::OfGo(share) => json!({ "of_go": share }),
+        Target::AtMost(limit) => json!({ "at_most": limit }),
+    };
+    value["met"] = json!(results.met(row, metric, target));
+    value
 }
 
 fn figures(cell: &Cell, metric: &Metric) -> Value {

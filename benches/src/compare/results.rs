@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::OURS;
-use super::peers::Peer;
+use super::peers::{FLOOR, Peer};
 use super::process::Ended;
 use crate::outcome::Outcome;
-use crate::rows::{Metric, Row};
+use crate::rows::{Better, Metric, Row, Target};
 
 /// All that is known of one row on one peer.
 #[derive(Default)]
@@ -97,11 +97,34 @@ impl Results {
         cells.get(peer)
     }
 
-    /// gort's median divided by the peer's.
+    /// gort's median divided by the peer's, or the other way round where more is
+    /// better: below 1 gort is ahead.
     pub(super) fn ratio(&self, row: &Row, metric: &Metric, peer: &str) -> Option<f64> {
         let ours = self.cell(row, OURS)?.median(metric)?;
         let theirs = self.cell(row, peer)?.median(metric)?;
-        (theirs > 0.0).then_some(ours / theirs)
+        let (above, below) = match metric.better {
+            Better::Less => (ours, theirs),
+            Better::More => (theirs, ours),
+        };
+        (below > 0.0).then_some(above / below)
+    }
+
+    /// The best of the other peers, and gort's ratio to it.
+    pub(super) fn best(&self, row: &Row, metric: &Metric) -> Option<(&'static str, f64)> {
+        let (_, cells) = self.rows.iter().find(|(known, _)| known.name == row.name)?;
+        cells
+            .keys()
+            .filter(|peer| **peer != OURS && **peer != FLOOR)
+            .filter_map(|&peer| Some((peer, self.ratio(row, metric, peer)?)))
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+    }
+
+    /// Whether gort reaches the target, as far as that was measured.
+    pub(super) fn met(&self, row: &Row, metric: &Metric, target: Target) -> Option<bool> {
+        match target {
+            Target::OfGo(share) => Some(self.ratio(row, metric, "go")? <= share),
+            Target::AtMost(limit) => Some(self.cell(row, OURS)?.median(metric)? <= limit),
+        }
     }
 
     /// Whether a result was wrong or gort failed.
@@ -159,6 +182,20 @@ mod tests {
         results.add(row, "go", measured(8.0));
         assert_eq!(results.ratio(row, &row.metrics[0], "go"), Some(0.25));
         assert_eq!(results.ratio(row, &row.metrics[0], "may"), None);
+    }
+
+    #[test]
+    fn the_best_other_peer_is_neither_gort_nor_the_floor() {
+        let row = &ROWS[0];
+        let mut results = results(&["gort", "go", "may", "tokio"]);
+        for (peer, ns) in [("gort", 2.0), ("go", 8.0), ("tokio", 4.0)] {
+            results.add(row, peer, measured(ns));
+        }
+        assert_eq!(results.best(row, &row.metrics[0]), Some(("tokio", 0.5)));
+        let met = |target| results.met(row, &row.metrics[0], target);
+        assert_eq!(met(Target::OfGo(0.25)), Some(true));
+        assert_eq!(met(Target::OfGo(0.2)), Some(false));
+        assert_eq!(met(Target::AtMost(1.9)), Some(false));
     }
 
     #[test]

@@ -3,21 +3,16 @@
 use super::OURS;
 use super::peers::Peer;
 use super::results::{Cell, Results};
-use crate::rows::{Metric, Row};
+use crate::rows::{Metric, Row, Target};
 
-/// The table, and below it why some cells have no figure.
+/// The table, below it why some cells have no figure, and the tally.
 pub(super) fn show(results: &Results, peers: &[Peer]) -> String {
-    let others: Vec<&str> = match peers.iter().any(|peer| peer.name == OURS) {
-        true => peers.iter().map(|peer| peer.name).collect(),
-        false => Vec::new(),
-    };
-    let others: Vec<&str> = others.into_iter().filter(|name| *name != OURS).collect();
-
-    let mut lines = vec![header(peers, &others)];
+    let ours = peers.iter().any(|peer| peer.name == OURS) && peers.len() > 1;
+    let mut lines = vec![header(peers, ours)];
     let mut notes = String::new();
     for row in results.rows() {
         for metric in row.metrics {
-            lines.push(line(results, row, metric, peers, &others));
+            lines.push(line(results, row, metric, peers, ours));
         }
         for peer in peers {
             if let Some(trouble) = results.cell(row, peer.name).and_then(|c| c.trouble.as_ref()) {
@@ -25,18 +20,26 @@ pub(super) fn show(results: &Results, peers: &[Peer]) -> String {
             }
         }
     }
-    let table = align(&lines);
-    if notes.is_empty() { format!("\n{table}") } else { format!("\n{table}\n{notes}") }
+    let mut text = format!("\n{}", align(&lines));
+    if !notes.is_empty() {
+        text += &format!("\n{notes}");
+    }
+    if ours {
+        text += &format!("\n{}\n", tally(results));
+    }
+    text
 }
 
-fn header(peers: &[Peer], others: &[&str]) -> Vec<String> {
+fn header(peers: &[Peer], ours: bool) -> Vec<String> {
     let mut header = vec!["row".to_string(), "n".to_string(), "unit".to_string()];
     header.extend(peers.iter().map(|peer| peer.name.to_string()));
-    header.extend(others.iter().map(|name| format!("{OURS}/{name}")));
+    if ours {
+        header.extend([format!("{OURS}/go"), format!("{OURS}/best"), "expected".to_string()]);
+    }
     header
 }
 
-fn line(results: &Results, row: &Row, metric: &Metric, peers: &[Peer], others: &[&str]) -> Vec<String> {
+fn line(results: &Results, row: &Row, metric: &Metric, peers: &[Peer], ours: bool) -> Vec<String> {
     let cells: Vec<Option<&Cell>> = peers.iter().map(|peer| results.cell(row, peer.name)).collect();
     // The row's own N is what those do that need no smaller one.
     let n = cells.iter().flatten().map(|cell| cell.n).max().unwrap_or(0);
@@ -46,10 +49,49 @@ fn line(results: &Results, row: &Row, metric: &Metric, peers: &[Peer], others: &
     };
     let mut line = vec![name, thousands(n), metric.unit.to_string()];
     line.extend(cells.into_iter().map(|cell| entry(cell, metric, n)));
-    line.extend(others.iter().map(|peer| {
-        results.ratio(row, metric, peer).map_or("–".to_string(), |ratio| format!("{ratio:.3}"))
-    }));
+    if ours {
+        let to_go = results.ratio(row, metric, "go").map(ratio);
+        let to_best = results.best(row, metric).map(|(peer, value)| format!("{} {peer}", ratio(value)));
+        let expected: Vec<_> = metric.targets.iter().map(|&t| expectation(results, row, metric, t)).collect();
+        line.extend([to_go, to_best].map(|text| text.unwrap_or("–".to_string())));
+        line.push(expected.join(", "));
+    }
     line
+}
+
+fn ratio(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+fn expectation(results: &Results, row: &Row, metric: &Metric, target: Target) -> String {
+    let what = match target {
+        Target::OfGo(share) => format!("{share} of go"),
+        Target::AtMost(limit) => format!("{} {}", figure(limit), metric.unit),
+    };
+    match results.met(row, metric, target) {
+        Some(true) => format!("≤ {what}: met"),
+        Some(false) => format!("≤ {what}: not met"),
+        None => format!("≤ {what}: ?"),
+    }
+}
+
+/// In how many rows gort is first by the figure that counts, and how many
+/// expectations it meets.
+fn tally(results: &Results) -> String {
+    let ratios: Vec<f64> =
+        results.rows().filter_map(|row| Some(results.best(row, &row.metrics[0])?.1)).collect();
+    let first = ratios.iter().filter(|ratio| **ratio < 1.0).count();
+    let met: Vec<bool> = results
+        .rows()
+        .flat_map(|row| row.metrics.iter().map(move |metric| (row, metric)))
+        .flat_map(|(row, metric)| metric.targets.iter().filter_map(move |&t| results.met(row, metric, t)))
+        .collect();
+    let reached = met.iter().filter(|met| **met).count();
+    format!(
+        "gort is first in {first} of {} rows and meets {reached} of {} expectations.",
+        ratios.len(),
+        met.len()
+    )
 }
 
 /// The median, with the N behind it where that is not the row's.

@@ -1,65 +1,22 @@
-//! The workloads on tokio's multi-threaded runtime.
-//!
-//! The work starts in a task on a worker, which is many times as fast as the
-//! thread in `block_on` where tasks wait for each other. Only `spawn` is faster
-//! from there, and so that is where it starts.
+//! Tasks that start, yield, fork and wait.
 
 use std::future::Future;
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use benches::memory::Memory;
 use benches::outcome::Outcome;
-use benches::peer::{self, triangle};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Notify, mpsc, watch};
+use benches::work::{fibonacci, forks, triangle};
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
-fn main() -> ExitCode {
-    peer::run(&[
-        ("spawn", |n| runtime().block_on(spawn(n))),
-        ("spawn_join", |n| on_worker(spawn_join(n))),
-        ("yield1", |n| on_worker(yields(n, 1))),
-        ("yield1000", |n| on_worker(yields(n, 1000))),
-        ("pingpong", |n| on_worker(pingpong(n))),
-        ("skynet", |n| on_worker(skynet(n))),
-        ("parked", |n| on_worker(parked(n))),
-    ])
-}
-
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(peer::procs()).enable_time().build().unwrap()
-}
-
-fn on_worker(work: impl Future<Output = Outcome> + Send + 'static) -> Outcome {
-    runtime().block_on(async { tokio::spawn(work).await.unwrap() })
-}
-
-/// tokio has no wait group; this is the usual one: a count and a `Notify`.
-struct Countdown {
-    left: AtomicU64,
-    zero: Notify,
-}
-
-impl Countdown {
-    fn new(n: u64) -> Arc<Countdown> {
-        Arc::new(Countdown { left: AtomicU64::new(n), zero: Notify::new() })
-    }
-
-    fn done(&self) {
-        // Pairs with itself: the last one has seen what came before the others.
-        if self.left.fetch_sub(1, AcqRel) == 1 {
-            self.zero.notify_one();
-        }
-    }
-}
+use crate::countdown::Countdown;
 
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
-async fn spawn(n: u64) -> Outcome {
+pub(super) async fn spawn(n: u64) -> Outcome {
     let start = Instant::now();
     let countdown = Countdown::new(n);
     for i in 0..n {
@@ -69,11 +26,29 @@ async fn spawn(n: u64) -> Outcome {
             countdown.done();
         });
     }
-    countdown.zero.notified().await;
+    countdown.wait().await;
     Outcome::timed(start.elapsed(), n, TOTAL.load(Relaxed), triangle(n))
 }
 
-async fn spawn_join(n: u64) -> Outcome {
+/// Each starts the next one and ends; the last one says so.
+pub(super) async fn spawn_chain(n: u64) -> Outcome {
+    let (tx, rx) = oneshot::channel();
+    let start = Instant::now();
+    link(n, 0, tx);
+    let total = rx.await.unwrap();
+    Outcome::timed(start.elapsed(), n, total, triangle(n))
+}
+
+fn link(left: u64, total: u64, tx: oneshot::Sender<u64>) {
+    tokio::spawn(async move {
+        match left - 1 {
+            0 => tx.send(total).unwrap(),
+            left => link(left, total + left, tx),
+        }
+    });
+}
+
+pub(super) async fn spawn_join(n: u64) -> Outcome {
     let start = Instant::now();
     let mut total = 0;
     for i in 0..n {
@@ -82,7 +57,7 @@ async fn spawn_join(n: u64) -> Outcome {
     Outcome::timed(start.elapsed(), n, total, triangle(n))
 }
 
-async fn yields(n: u64, tasks: u64) -> Outcome {
+pub(super) async fn yields(n: u64, tasks: u64) -> Outcome {
     let each = n / tasks;
     let start = Instant::now();
     let handles: Vec<_> = (0..tasks)
@@ -104,25 +79,7 @@ async fn yields(n: u64, tasks: u64) -> Outcome {
     Outcome::timed(start.elapsed(), each * tasks, total, each * tasks)
 }
 
-/// tokio has no unbuffered channel; a bounded one of capacity 1 comes nearest.
-async fn pingpong(n: u64) -> Outcome {
-    let (ping, mut pinged) = mpsc::channel::<u64>(1);
-    let (pong, mut ponged) = mpsc::channel::<u64>(1);
-    let start = Instant::now();
-    tokio::spawn(async move {
-        while let Some(ball) = pinged.recv().await {
-            pong.send(ball + 1).await.unwrap();
-        }
-    });
-    let mut ball = 0;
-    for _ in 0..n {
-        ping.send(ball).await.unwrap();
-        ball = ponged.recv().await.unwrap();
-    }
-    Outcome::timed(start.elapsed(), n, ball, n)
-}
-
-async fn skynet(n: u64) -> Outcome {
+pub(super) async fn skynet(n: u64) -> Outcome {
     let start = Instant::now();
     let total = skynet_node(0, n).await.unwrap();
     Outcome::timed(start.elapsed(), n, total, triangle(n))
@@ -143,8 +100,26 @@ fn skynet_node(first: u64, leaves: u64) -> JoinHandle<u64> {
     })
 }
 
+pub(super) async fn fib(n: u64) -> Outcome {
+    let start = Instant::now();
+    let result = fork_fib(n).await;
+    Outcome::timed(start.elapsed(), forks(n), result, fibonacci(n))
+}
+
+/// Boxed, as a future that holds another of its own kind has to be.
+fn fork_fib(n: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
+    Box::pin(async move {
+        if n < 2 {
+            return n;
+        }
+        let fork = tokio::spawn(fork_fib(n - 1));
+        let other = fork_fib(n - 2).await;
+        fork.await.unwrap() + other
+    })
+}
+
 /// All wait for one message of a `watch` channel, the one with many receivers.
-async fn parked(n: u64) -> Outcome {
+pub(super) async fn parked(n: u64) -> Outcome {
     let (release, released) = watch::channel(false);
     let countdown = Countdown::new(n);
     let before = Memory::now();
@@ -164,7 +139,7 @@ async fn parked(n: u64) -> Outcome {
     sleep(Duration::from_millis(100)).await;
     let after = Memory::now();
     release.send(true).unwrap();
-    countdown.zero.notified().await;
+    countdown.wait().await;
     let total = TOTAL.load(Relaxed);
     Outcome::grown(before, after, n, total, n + triangle(n))
 }

@@ -1,6 +1,5 @@
-//! The workloads on plain threads, with crossbeam's channels.
+//! Threads that start, yield, fork and wait.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 use std::thread::{self, Thread};
@@ -8,20 +7,8 @@ use std::time::{Duration, Instant};
 
 use benches::memory::Memory;
 use benches::outcome::Outcome;
-use benches::peer::{self, triangle};
+use benches::work::{fibonacci, forks, triangle};
 use crossbeam_channel::{Sender, bounded};
-
-fn main() -> ExitCode {
-    peer::run(&[
-        ("spawn", spawn),
-        ("spawn_join", spawn_join),
-        ("yield1", |n| yields(n, 1)),
-        ("yield1000", |n| yields(n, 1000)),
-        ("pingpong", pingpong),
-        ("skynet", skynet),
-        ("parked", parked),
-    ])
-}
 
 /// A count that unparks the thread that made it when it reaches zero.
 struct Countdown {
@@ -50,7 +37,7 @@ impl Countdown {
 
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
-fn spawn(n: u64) -> Outcome {
+pub(super) fn spawn(n: u64) -> Outcome {
     let start = Instant::now();
     let countdown = Countdown::new(n);
     for i in 0..n {
@@ -64,13 +51,29 @@ fn spawn(n: u64) -> Outcome {
     Outcome::timed(start.elapsed(), n, TOTAL.load(Relaxed), triangle(n))
 }
 
-fn spawn_join(n: u64) -> Outcome {
+/// Each starts the next one and ends; the last one says so.
+pub(super) fn spawn_chain(n: u64) -> Outcome {
+    let (tx, rx) = bounded(1);
+    let start = Instant::now();
+    link(n, 0, tx);
+    let total = rx.recv().unwrap();
+    Outcome::timed(start.elapsed(), n, total, triangle(n))
+}
+
+fn link(left: u64, total: u64, tx: Sender<u64>) {
+    thread::spawn(move || match left - 1 {
+        0 => tx.send(total).unwrap(),
+        left => link(left, total + left, tx),
+    });
+}
+
+pub(super) fn spawn_join(n: u64) -> Outcome {
     let start = Instant::now();
     let total = (0..n).map(|i| thread::spawn(move || i).join().unwrap()).sum();
     Outcome::timed(start.elapsed(), n, total, triangle(n))
 }
 
-fn yields(n: u64, threads: u64) -> Outcome {
+pub(super) fn yields(n: u64, threads: u64) -> Outcome {
     let each = n / threads;
     let start = Instant::now();
     let handles: Vec<_> = (0..threads)
@@ -89,24 +92,7 @@ fn yields(n: u64, threads: u64) -> Outcome {
     Outcome::timed(start.elapsed(), each * threads, total, each * threads)
 }
 
-fn pingpong(n: u64) -> Outcome {
-    let (ping, pinged) = bounded::<u64>(0);
-    let (pong, ponged) = bounded::<u64>(0);
-    let start = Instant::now();
-    thread::spawn(move || {
-        for ball in pinged {
-            pong.send(ball + 1).unwrap();
-        }
-    });
-    let mut ball = 0;
-    for _ in 0..n {
-        ping.send(ball).unwrap();
-        ball = ponged.recv().unwrap();
-    }
-    Outcome::timed(start.elapsed(), n, ball, n)
-}
-
-fn skynet(n: u64) -> Outcome {
+pub(super) fn skynet(n: u64) -> Outcome {
     let start = Instant::now();
     let (up, result) = bounded(0);
     thread::spawn(move || skynet_node(&up, 0, n));
@@ -128,7 +114,22 @@ fn skynet_node(up: &Sender<u64>, first: u64, leaves: u64) {
     up.send(total).unwrap();
 }
 
-fn parked(n: u64) -> Outcome {
+pub(super) fn fib(n: u64) -> Outcome {
+    let start = Instant::now();
+    let result = fork_fib(n);
+    Outcome::timed(start.elapsed(), forks(n), result, fibonacci(n))
+}
+
+fn fork_fib(n: u64) -> u64 {
+    if n < 2 {
+        return n;
+    }
+    let fork = thread::spawn(move || fork_fib(n - 1));
+    let other = fork_fib(n - 2);
+    fork.join().unwrap() + other
+}
+
+pub(super) fn parked(n: u64) -> Outcome {
     let (release, released) = bounded::<()>(0);
     let countdown = Countdown::new(n);
     let before = Memory::now();

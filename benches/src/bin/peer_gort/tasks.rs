@@ -1,32 +1,18 @@
-//! The workloads on gort.
+//! Goroutines that start, yield, fork and wait.
 
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use benches::memory::Memory;
 use benches::outcome::Outcome;
-use benches::peer::{self, triangle};
+use benches::work::{fibonacci, forks, triangle};
 use gort::channel::Sender;
 use gort::sync::WaitGroup;
 use gort::{chan, go, sleep, yield_now};
 
-#[gort::main]
-fn main() -> ExitCode {
-    peer::run(&[
-        ("spawn", spawn),
-        ("spawn_join", spawn_join),
-        ("yield1", |n| yields(n, 1)),
-        ("yield1000", |n| yields(n, 1000)),
-        ("pingpong", pingpong),
-        ("skynet", skynet),
-        ("parked", parked),
-    ])
-}
-
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
-fn spawn(n: u64) -> Outcome {
+pub(super) fn spawn(n: u64) -> Outcome {
     let start = Instant::now();
     let wg = WaitGroup::new();
     wg.add(n as _);
@@ -41,13 +27,29 @@ fn spawn(n: u64) -> Outcome {
     Outcome::timed(start.elapsed(), n, TOTAL.load(Relaxed), triangle(n))
 }
 
-fn spawn_join(n: u64) -> Outcome {
+/// Each starts the next one and ends; the last one says so.
+pub(super) fn spawn_chain(n: u64) -> Outcome {
+    let (tx, rx) = chan(1);
+    let start = Instant::now();
+    go!(link(n, 0, tx));
+    let total = rx.recv().unwrap();
+    Outcome::timed(start.elapsed(), n, total, triangle(n))
+}
+
+fn link(left: u64, total: u64, tx: Sender<u64>) {
+    match left - 1 {
+        0 => tx.send(total).unwrap(),
+        left => go!(link(left, total + left, tx)),
+    }
+}
+
+pub(super) fn spawn_join(n: u64) -> Outcome {
     let start = Instant::now();
     let total = (0..n).map(|i| gort::spawn(move || i).join().unwrap()).sum();
     Outcome::timed(start.elapsed(), n, total, triangle(n))
 }
 
-fn yields(n: u64, goroutines: u64) -> Outcome {
+pub(super) fn yields(n: u64, goroutines: u64) -> Outcome {
     let each = n / goroutines;
     let start = Instant::now();
     let handles: Vec<_> = (0..goroutines)
@@ -66,24 +68,7 @@ fn yields(n: u64, goroutines: u64) -> Outcome {
     Outcome::timed(start.elapsed(), each * goroutines, total, each * goroutines)
 }
 
-fn pingpong(n: u64) -> Outcome {
-    let (ping, pinged) = chan::<u64>(0);
-    let (pong, ponged) = chan::<u64>(0);
-    let start = Instant::now();
-    go!(move || {
-        for ball in pinged {
-            pong.send(ball + 1).unwrap();
-        }
-    });
-    let mut ball = 0;
-    for _ in 0..n {
-        ping.send(ball).unwrap();
-        ball = ponged.recv().unwrap();
-    }
-    Outcome::timed(start.elapsed(), n, ball, n)
-}
-
-fn skynet(n: u64) -> Outcome {
+pub(super) fn skynet(n: u64) -> Outcome {
     let start = Instant::now();
     let (up, result) = chan(0);
     go!(move || skynet_node(&up, 0, n));
@@ -105,7 +90,22 @@ fn skynet_node(up: &Sender<u64>, first: u64, leaves: u64) {
     up.send(total).unwrap();
 }
 
-fn parked(n: u64) -> Outcome {
+pub(super) fn fib(n: u64) -> Outcome {
+    let start = Instant::now();
+    let result = fork_fib(n);
+    Outcome::timed(start.elapsed(), forks(n), result, fibonacci(n))
+}
+
+fn fork_fib(n: u64) -> u64 {
+    if n < 2 {
+        return n;
+    }
+    let fork = gort::spawn(move || fork_fib(n - 1));
+    let other = fork_fib(n - 2);
+    fork.join().unwrap() + other
+}
+
+pub(super) fn parked(n: u64) -> Outcome {
     let (release, released) = chan::<()>(0);
     let wg = WaitGroup::new();
     wg.add(n as _);

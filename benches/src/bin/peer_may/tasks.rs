@@ -1,38 +1,18 @@
-//! The workloads on may, whose coroutines have stacks of their own, too.
+//! Coroutines that start, yield, fork and wait.
 
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use benches::memory::Memory;
 use benches::outcome::Outcome;
-use benches::peer::{self, triangle};
+use benches::work::{fibonacci, forks, triangle};
 use may::coroutine::{self, sleep, yield_now};
 use may::go;
-use may::sync::{WaitGroup, mpmc, mpsc, spsc};
-
-fn main() -> ExitCode {
-    may::config().set_workers(peer::procs());
-    peer::run(&[
-        ("spawn", |n| on_worker(spawn, n)),
-        ("spawn_join", |n| on_worker(spawn_join, n)),
-        ("yield1", |n| on_worker(|n| yields(n, 1), n)),
-        ("yield1000", |n| on_worker(|n| yields(n, 1000), n)),
-        ("pingpong", |n| on_worker(pingpong, n)),
-        ("skynet", |n| on_worker(skynet, n)),
-        ("parked", |n| on_worker(parked, n)),
-    ])
-}
-
-/// Runs the work in a coroutine, so that what it starts goes to the worker's
-/// own queue.
-fn on_worker(work: fn(u64) -> Outcome, n: u64) -> Outcome {
-    go!(move || work(n)).join().unwrap()
-}
+use may::sync::{WaitGroup, mpmc, mpsc};
 
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
-fn spawn(n: u64) -> Outcome {
+pub(super) fn spawn(n: u64) -> Outcome {
     let start = Instant::now();
     let all = WaitGroup::new();
     for i in 0..n {
@@ -46,13 +26,29 @@ fn spawn(n: u64) -> Outcome {
     Outcome::timed(start.elapsed(), n, TOTAL.load(Relaxed), triangle(n))
 }
 
-fn spawn_join(n: u64) -> Outcome {
+/// Each starts the next one and ends; the last one says so.
+pub(super) fn spawn_chain(n: u64) -> Outcome {
+    let (tx, rx) = mpsc::channel();
+    let start = Instant::now();
+    link(n, 0, tx);
+    let total = rx.recv().unwrap();
+    Outcome::timed(start.elapsed(), n, total, triangle(n))
+}
+
+fn link(left: u64, total: u64, tx: mpsc::Sender<u64>) {
+    go!(move || match left - 1 {
+        0 => tx.send(total).unwrap(),
+        left => link(left, total + left, tx),
+    });
+}
+
+pub(super) fn spawn_join(n: u64) -> Outcome {
     let start = Instant::now();
     let total = (0..n).map(|i| go!(move || i).join().unwrap()).sum();
     Outcome::timed(start.elapsed(), n, total, triangle(n))
 }
 
-fn yields(n: u64, tasks: u64) -> Outcome {
+pub(super) fn yields(n: u64, tasks: u64) -> Outcome {
     let each = n / tasks;
     let start = Instant::now();
     let handles: Vec<coroutine::JoinHandle<u64>> = (0..tasks)
@@ -71,26 +67,7 @@ fn yields(n: u64, tasks: u64) -> Outcome {
     Outcome::timed(start.elapsed(), each * tasks, total, each * tasks)
 }
 
-/// may has neither unbuffered nor bounded channels; its unbounded one for a
-/// single sender and receiver is its fastest here.
-fn pingpong(n: u64) -> Outcome {
-    let (ping, pinged) = spsc::channel::<u64>();
-    let (pong, ponged) = spsc::channel::<u64>();
-    let start = Instant::now();
-    go!(move || {
-        for ball in pinged {
-            pong.send(ball + 1).unwrap();
-        }
-    });
-    let mut ball = 0;
-    for _ in 0..n {
-        ping.send(ball).unwrap();
-        ball = ponged.recv().unwrap();
-    }
-    Outcome::timed(start.elapsed(), n, ball, n)
-}
-
-fn skynet(n: u64) -> Outcome {
+pub(super) fn skynet(n: u64) -> Outcome {
     let start = Instant::now();
     let (up, result) = mpsc::channel();
     go!(move || skynet_node(&up, 0, n));
@@ -112,7 +89,22 @@ fn skynet_node(up: &mpsc::Sender<u64>, first: u64, leaves: u64) {
     up.send(total).unwrap();
 }
 
-fn parked(n: u64) -> Outcome {
+pub(super) fn fib(n: u64) -> Outcome {
+    let start = Instant::now();
+    let result = fork_fib(n);
+    Outcome::timed(start.elapsed(), forks(n), result, fibonacci(n))
+}
+
+fn fork_fib(n: u64) -> u64 {
+    if n < 2 {
+        return n;
+    }
+    let fork = go!(move || fork_fib(n - 1));
+    let other = fork_fib(n - 2);
+    fork.join().unwrap() + other
+}
+
+pub(super) fn parked(n: u64) -> Outcome {
     let (release, released) = mpmc::channel::<()>();
     let all = WaitGroup::new();
     let before = Memory::now();

@@ -1,0 +1,28 @@
+//! Taking turns.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use benches::outcome::Outcome;
+use gort::spawn;
+use gort::sync::Mutex;
+
+pub(super) fn mutex(n: u64, goroutines: u64) -> Outcome {
+    let each = n / goroutines;
+    let count = Arc::new(Mutex::new(0));
+    let start = Instant::now();
+    let handles: Vec<_> = (0..goroutines)
+        .map(|_| {
+            let count = count.clone();
+            spawn(move || {
+                for _ in 0..each {
+                    *count.lock().unwrap() += 1;
+                }
+            })
+        })
+        .collect();
+    handles.into_iter().for_each(|h| h.join().unwrap());
+    let elapsed = start.elapsed();
+    let total = *count.lock().unwrap();
+    Outcome::timed(elapsed, each * goroutines, total, each * goroutines)
+}
