@@ -34,7 +34,8 @@
 //! # Environment
 //!
 //! - `GOMAXPROCS`: how many goroutines run at the same time; without it, the number of processors.
-//! - `GORT_STACK`: usable bytes of a goroutine's stack (`K` and `M` as suffixes).
+//! - `GORT_STACK`: usable bytes of a goroutine's stack, a decimal number (`K` and `M` as suffixes), rounded up as
+//!   [`Options::stack_size`] is. What is no such number, or is zero, is ignored.
 //! - `GODEBUG` (`GORTDEBUG` wins): `inittrace=1`, `schedtrace=MS`, `scheddetail=1`.
 //! - `GOTRACEBACK`: `none`, `single`, `all`, `system`.
 

@@ -309,7 +309,10 @@ impl Builder {
         self
     }
 
-    /// Usable bytes of its stack, rounded up to an order of sizes.
+    /// Usable bytes of its stack, rounded up to an order of sizes as in [`Options::stack_size`], but more than the
+    /// largest is an error of [`spawn`](Self::spawn).
+    ///
+    /// [`Options::stack_size`]: crate::Options::stack_size
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.spec.stack_size = Some(bytes);
         self
@@ -326,7 +329,7 @@ impl Builder {
                 format!("gort: a stack of {size} bytes is more than the largest, 1 GiB with its guard"),
             ));
         }
-        let birth = Birth::new(pc, location, 0);
+        let birth = Birth::try_new(pc, location, 0)?;
         specify(birth.gp(), &self.spec);
         let order = birth.gp().order.get();
         let stack = match birth.m().and_then(M::p) {
@@ -352,7 +355,10 @@ impl Builder {
     /// Starts `f` as a goroutine.
     ///
     /// # Errors
-    /// When its stack cannot be had: no memory, no mapping, or a size past the largest. `f` is lost.
+    /// When its stack cannot be had: no address space or no mapping
+    /// ([`OutOfMemory`](io::ErrorKind::OutOfMemory)), or a size past the largest
+    /// ([`InvalidInput`](io::ErrorKind::InvalidInput)). `f` is dropped. For the other ways to start a goroutine
+    /// that is the end of the process, as in Go: `fatal error: out of memory`, status 2.
     ///
     /// # Panics
     /// When no runtime runs.

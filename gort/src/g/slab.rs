@@ -41,7 +41,7 @@ pub(crate) fn grow() -> io::Result<impl Iterator<Item = &'static G>> {
     }
     let (base, n) = *regions.list.last().expect("pushed above");
     let first = base + n * size_of::<G>();
-    mem::populate_strided(first as *mut u8, CHUNK, CHUNK, 1);
+    mem::populate(&[first], 0, CHUNK);
     for i in 0..CHUNK_GS {
         let gp = (first as *mut G).wrapping_add(i);
         // SAFETY: inside the region, after what was carved before, aligned as the region is.

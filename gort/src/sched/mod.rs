@@ -3,6 +3,7 @@
 //! Go: runtime2.go `schedt`.
 
 pub(crate) mod claim;
+pub(crate) mod cooling;
 pub(crate) mod current;
 pub(crate) mod deadlock;
 pub(crate) mod debugvars;

@@ -10,6 +10,7 @@
 //! Go: proc.go `newproc`, `newproc1`, `gfget`, `gfput`, `malg`.
 
 use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +23,7 @@ use super::{SCHED, panic, park, wake};
 use crate::g::extras::Ancestor;
 use crate::g::status::Status;
 use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join, slab};
-use crate::sys::throw;
+use crate::sys::{throw, write_stderr};
 
 /// Descriptors that move between a P's free list and the global one at a time.
 const GFREE_BATCH: u32 = 64;
@@ -31,36 +32,47 @@ const GOID_BATCH: u64 = 16;
 
 /// A descriptor, Dead and with no stack. Go: `gfget`.
 #[inline]
-fn gfget(mp: Option<&'static M>) -> &'static G {
+fn gfget(mp: Option<&'static M>) -> io::Result<&'static G> {
     match mp.and_then(M::p) {
-        Some(pp) => pp.gfree_pop().unwrap_or_else(|| refill(pp)),
-        None => SCHED.locked(|s| s.gfree.pop()).unwrap_or_else(|| {
-            let mut fresh = grow();
-            let gp = fresh.next().expect("a chunk is not empty");
-            SCHED.locked(|s| s.gfree.extend(fresh));
-            gp
-        }),
+        Some(pp) => match pp.gfree_pop() {
+            Some(gp) => Ok(gp),
+            None => refill(pp),
+        },
+        None => unowned(),
     }
 }
 
 #[cold]
-fn refill(pp: &'static P) -> &'static G {
+fn out_of_memory(e: &io::Error) -> ! {
+    write_stderr(format!("runtime: out of memory: cannot allocate goroutine descriptors: {e}\n").as_bytes());
+    throw("out of memory")
+}
+
+/// For who has no P: from the global list.
+fn unowned() -> io::Result<&'static G> {
+    if let Some(gp) = SCHED.locked(|s| s.gfree.pop()) {
+        return Ok(gp);
+    }
+    let mut fresh = slab::grow()?;
+    let gp = fresh.next().expect("a chunk is not empty");
+    SCHED.locked(|s| s.gfree.extend(fresh));
+    Ok(gp)
+}
+
+#[cold]
+fn refill(pp: &'static P) -> io::Result<&'static G> {
     let batch = SCHED.locked(|s| {
         let keep = s.gfree.len().saturating_sub(GFREE_BATCH as usize);
         s.gfree.split_off(keep)
     });
     if batch.is_empty() {
         // The lowest address on top.
-        let fresh: Vec<_> = grow().collect();
+        let fresh: Vec<_> = slab::grow()?.collect();
         fresh.into_iter().rev().for_each(|gp| pp.gfree_push(gp));
     } else {
         batch.into_iter().for_each(|gp| pp.gfree_push(gp));
     }
-    pp.gfree_pop().expect("refilled")
-}
-
-fn grow() -> impl Iterator<Item = &'static G> {
-    slab::grow().unwrap_or_else(|e| throw(&format!("runtime: cannot allocate goroutine descriptors: {e}")))
+    Ok(pp.gfree_pop().expect("refilled"))
 }
 
 /// Gives a descriptor back. It is Dead, nobody refers to its slot. Go: `gfput`.
@@ -128,12 +140,27 @@ impl Birth {
     #[inline]
     #[track_caller]
     pub(crate) fn new(pc: usize, location: &'static Location<'static>, join: u32) -> Self {
+        match Self::try_new(pc, location, join) {
+            Ok(birth) => birth,
+            Err(e) => out_of_memory(&e),
+        }
+    }
+
+    /// [`Birth::new`] for who can tell of failure.
+    ///
+    /// # Errors
+    /// The kernel's, when there is no memory.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn try_new(pc: usize, location: &'static Location<'static>, join: u32) -> io::Result<Self> {
         let section = section::enter();
         if section.is_none() {
             current::require_runtime();
         }
-        let gp = new_g(section.as_ref().map(Section::m), pc, location, join);
-        Self { gp, section }
+        let mp = section.as_ref().map(Section::m);
+        let gp = gfget(mp)?;
+        new_g(gp, mp, pc, location, join);
+        Ok(Self { gp, section })
     }
 
     #[inline]
@@ -164,8 +191,7 @@ impl Birth {
     }
 }
 
-fn new_g(mp: Option<&'static M>, pc: usize, location: &'static Location<'static>, join: u32) -> &'static G {
-    let gp = gfget(mp);
+fn new_g(gp: &'static G, mp: Option<&'static M>, pc: usize, location: &'static Location<'static>, join: u32) {
     gp.kind.set(Kind::User);
     gp.order.set(SCHED.stack_order.load(Ordering::Relaxed) as u8);
     gp.goexiting.set(false);
@@ -180,7 +206,6 @@ fn new_g(mp: Option<&'static M>, pc: usize, location: &'static Location<'static>
     if let Some(parent) = parent {
         inherit(parent, gp);
     }
-    gp
 }
 
 /// What a goroutine has of its maker: labels, and with `tracebackancestors` the ancestors.

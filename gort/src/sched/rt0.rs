@@ -44,7 +44,9 @@ impl Options {
     }
 
     /// Usable bytes of a goroutine's stack, unless it asks for another; rounded up to an order of sizes
-    /// (64 KiB, 192 KiB, 448 KiB, …). Without it `GORT_STACK` is asked, else it is 192 KiB.
+    /// (64 KiB, 192 KiB, 448 KiB, …, 1 GiB less 64 KiB: a power of two less the guard), more than the largest
+    /// counting as that. Without it `GORT_STACK` is asked, else it is 192 KiB. It is address space: memory is
+    /// used as it is touched.
     pub const fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self

@@ -74,15 +74,19 @@ pub(crate) fn set_stack_size(usable: usize) {
     SCHED.stack_order.store(u32::from(order), Ordering::Relaxed);
 }
 
-/// `GORT_STACK`: bytes, or with a suffix `K`, `M`.
+/// `GORT_STACK`: a positive decimal number of bytes, or with a suffix `K`, `M`. Anything else is nothing, as it is
+/// with `GOMAXPROCS`; a number past all bounds is a very large one.
 fn parse_size(text: &str) -> Option<usize> {
     let (digits, shift) = match text.as_bytes().last()? {
         b'k' | b'K' => (&text[..text.len() - 1], 10),
         b'm' | b'M' => (&text[..text.len() - 1], 20),
         _ => (text, 0),
     };
-    let n = digits.parse::<usize>().ok().filter(|&n| n > 0)?;
-    n.checked_mul(1 << shift)
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let n = digits.parse::<usize>().unwrap_or(usize::MAX);
+    (n > 0).then(|| n.saturating_mul(1 << shift))
 }
 
 /// The random seed, and the slabs of descriptors. Go: `mallocinit`, `alginit`.
@@ -169,6 +173,11 @@ mod tests {
         check("", None);
         check("K", None);
         check("lots", None);
-        check("99999999999999999999", None);
+        check("+1", None);
+        check("-1", None);
+        check(" 1", None);
+        check("1G", None);
+        check("99999999999999999999", Some(usize::MAX));
+        check("99999999999999999M", Some(usize::MAX));
     }
 }

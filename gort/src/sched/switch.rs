@@ -62,12 +62,21 @@ fn first_context(mp: &'static M, next: &'static G) -> Context {
                     next.set_stack(Some(stack));
                     stack
                 }
-                Err(e) => crate::sys::throw(&format!("runtime: cannot allocate a goroutine's stack: {e}")),
+                Err(e) => no_stack(next, &e),
             }
         }
     };
     // SAFETY: the stack is the goroutine's own and nobody runs on it yet.
     unsafe { Gobuf::make(stack.lo(), stack.hi(), gostart) }
+}
+
+/// A goroutine that nobody was promised a stack for has none to run on.
+#[cold]
+fn no_stack(gp: &'static G, e: &std::io::Error) -> ! {
+    let bytes = crate::stack::size(gp.order.get());
+    let text = format!("runtime: out of memory: cannot allocate {bytes}-byte stack: {e}\n");
+    crate::sys::write_stderr(text.as_bytes());
+    crate::sys::throw("out of memory")
 }
 
 /// Completes the switch that has led here: stores the registers of the side that left and runs its

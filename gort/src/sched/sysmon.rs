@@ -2,7 +2,8 @@
 //!
 //! Each round it takes Ps from goroutines that stand in the way of others ([`super::retake`]), has lone
 //! goroutines stolen that have waited for a whole round, starts an M for timers that are late, ends threads
-//! that nobody has needed for long, and prints `schedtrace`. While a P is busy it sleeps at most a
+//! that nobody has needed for long, gives the pages of such stacks back ([`super::cooling`]), and prints
+//! `schedtrace`. While a P is busy it sleeps at most a
 //! millisecond and no longer than to the next timer; when all have been idle for a while it sleeps until
 //! told.
 //!
@@ -10,6 +11,7 @@
 
 use std::sync::atomic::{Ordering, fence};
 
+use super::cooling::Cooling;
 use super::m::M;
 use super::retake::{Retake, Seen};
 use super::{SCHED, debugvars, overflow, trace, wake};
@@ -26,12 +28,13 @@ const IDLE_ROUNDS: u32 = 20;
 pub(crate) fn sysmon(_mp: &'static M) -> ! {
     let vars = debugvars::get();
     let mut retake = Retake::default();
+    let mut cooling = Cooling::default();
     let mut seen = Seen::default();
     let mut idle_rounds = 0;
     let mut last_trace = clock::nanotime();
     let mut last_reap = last_trace;
     loop {
-        sleep(seen, &mut idle_rounds, vars.schedtrace);
+        sleep(seen, &cooling, &mut idle_rounds, vars.schedtrace);
         overflow::check();
         let now = clock::nanotime();
         if vars.schedtrace > 0 && last_trace + vars.schedtrace * 1_000_000 <= now {
@@ -44,11 +47,12 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
             wake::reap_idle(now);
         }
         wake::late_timers(now);
+        cooling.round(now);
     }
 }
 
 /// Sleeps as long as there is nothing to see.
-fn sleep(seen: Seen, idle_rounds: &mut u32, schedtrace: u64) {
+fn sleep(seen: Seen, cooling: &Cooling, idle_rounds: &mut u32, schedtrace: u64) {
     let all_idle = || SCHED.idle.idle_ps() >= SCHED.procs();
     if !all_idle() {
         *idle_rounds = 0;
@@ -73,10 +77,13 @@ fn sleep(seen: Seen, idle_rounds: &mut u32, schedtrace: u64) {
     // Pairs with the fence in `wake_sysmon`: either we see the busy P or it sees us asleep.
     fence(Ordering::SeqCst);
     if all_idle() {
-        if wake::reap_idle(clock::nanotime()) {
-            SCHED.sysmon.sleep_until(clock::nanotime() + wake::IDLE_LIFE);
-        } else {
-            SCHED.sysmon.sleep();
+        let now = clock::nanotime();
+        let reap = if wake::reap_idle(now) { now + wake::IDLE_LIFE } else { NEVER };
+        match reap.min(cooling.due()) {
+            NEVER => SCHED.sysmon.sleep(),
+            until => {
+                SCHED.sysmon.sleep_until(until);
+            }
         }
     }
     SCHED.sysmon_sleeps.store(false, Ordering::Relaxed);

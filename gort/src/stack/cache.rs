@@ -5,11 +5,20 @@
 use std::cell::UnsafeCell;
 use std::io;
 
-use super::pool::{self, BATCH};
-use super::{ORDERS, Stack};
+use super::{ORDERS, Stack, pool, size};
 
-/// Stacks a cache holds of one order before it gives half of them back.
-const LIMIT: usize = 2 * BATCH;
+/// Stacks of this order that a cache holds before it gives half of them back: 8 MiB worth of them, but at least
+/// two and at most 32.
+const fn limit(order: usize) -> usize {
+    let n = (8 << 20) / size(order as u8);
+    if n < 2 {
+        2
+    } else if n > 32 {
+        32
+    } else {
+        n
+    }
+}
 
 /// See the module.
 pub(crate) struct StackCache(UnsafeCell<[Vec<usize>; ORDERS]>);
@@ -41,10 +50,9 @@ impl StackCache {
         // SAFETY: only the P's owner is here.
         let list = unsafe { &mut (*self.0.get())[order as usize] };
         if list.is_empty() {
-            list.reserve(LIMIT + 1);
-            pool::take(order, BATCH, list)?;
-            // The first of a fresh slab on top: neighbours share page tables.
-            list.reverse();
+            let limit = limit(order as usize);
+            list.reserve(limit + 1);
+            pool::take(order, limit / 2, list)?;
         }
         Ok(Stack::from_raw(list.pop().expect("the pool gave one"), order))
     }
@@ -58,12 +66,23 @@ impl StackCache {
         // SAFETY: only the P's owner is here.
         let list = unsafe { &mut (*self.0.get())[stack.order() as usize] };
         list.push(stack.base());
-        if list.len() > LIMIT {
-            pool::give(stack.order(), list.drain(..BATCH));
+        let limit = limit(stack.order() as usize);
+        if list.len() > limit {
+            // The coldest.
+            pool::give(stack.order(), list.drain(..limit / 2));
         }
     }
 
-    /// Gives everything back, when the P is destroyed.
+    /// Whether there is any.
+    ///
+    /// # Safety
+    /// The caller owns the P.
+    pub(crate) unsafe fn has_any(&self) -> bool {
+        // SAFETY: only the P's owner is here.
+        unsafe { &*self.0.get() }.iter().any(|list| !list.is_empty())
+    }
+
+    /// Gives everything back.
     ///
     /// # Safety
     /// The caller owns the P.

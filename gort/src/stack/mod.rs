@@ -6,7 +6,13 @@
 //! ```
 //!
 //! A stack is its base and its order. It moves between a P's [`cache`] and the global [`pool`], which
-//! carves it from slabs; the memory behind it is never unmapped. Who holds the value owns the stack.
+//! carves it from slabs; the address space is never unmapped. Who holds the value owns the stack.
+//!
+//! What a stack costs: the pages that it has touched, one for a goroutine that parks at once, until it has lain
+//! unused in the pool for a while; and its share of page tables (512 bytes of a page of them for 256 KiB of
+//! address space), for good.
+//!
+//! Never `MADV_DONTFORK`: a child of `fork` runs on a copy of its parent's stack until it calls `exec`.
 //!
 //! The guard is 64 KiB because C code has no stack probes: a frame of a few pages must not jump it.
 //!
@@ -64,7 +70,7 @@ impl Stack {
 
 /// Bytes of a stack of this order, guard included.
 #[inline]
-pub(crate) fn size(order: u8) -> usize {
+pub(crate) const fn size(order: u8) -> usize {
     MIN_SIZE << order
 }
 

@@ -3,11 +3,12 @@
 use std::io;
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const MADV_POPULATE_WRITE: libc::c_int = 23;
 const MADV_GUARD_INSTALL: libc::c_int = 102;
-/// `PIDFD_SELF_THREAD_GROUP`: a pidfd of the calling process that needs no opening (Linux 6.14).
-const PIDFD_SELF: libc::c_int = -10002;
+/// `PIDFD_SELF_THREAD_GROUP`: the calling process, without a descriptor of its own (Linux 6.14).
+const PIDFD_SELF: libc::c_int = -10_001;
 
 /// The size of a page.
 pub(crate) fn page_size() -> usize {
@@ -52,65 +53,91 @@ pub(crate) fn has_guard_install() -> bool {
     })
 }
 
-/// Applies `advice` to `count` ranges of `len` bytes, `stride` apart, in as few system calls as the
-/// kernel allows. `process_madvise` may stop early or be refused; the rest is done one by one.
-fn advise_strided(
-    first: *mut u8,
-    len: usize,
-    stride: usize,
-    count: usize,
-    advice: libc::c_int,
-) -> io::Result<()> {
+/// Most ranges that one call advises.
+pub(crate) const BATCH: usize = 64;
+
+/// Whether the kernel has refused `process_madvise` for this process: it is not asked again.
+static REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// Applies `advice` to the `len` bytes at `offset` from each of `bases`, of which there are at most [`BATCH`], in
+/// as few system calls as the kernel allows. `process_madvise` may stop early or be refused; the rest is done
+/// one by one. Gives how many were done, in order, and why not more.
+fn advise(bases: &[usize], offset: usize, len: usize, advice: libc::c_int) -> (usize, io::Result<()>) {
     let mut done = 0;
-    if count > 1 {
-        let ranges: [libc::iovec; 64] = std::array::from_fn(|i| libc::iovec {
-            iov_base: first.wrapping_add(i * stride).cast(),
+    if bases.len() > 1 && !REFUSED.load(Ordering::Relaxed) {
+        let ranges: [libc::iovec; BATCH] = std::array::from_fn(|i| libc::iovec {
+            iov_base: (bases.get(i).map_or(0, |base| base + offset)) as *mut libc::c_void,
             iov_len: len,
         });
-        let n = count.min(ranges.len());
-        // SAFETY: `ranges[..n]` lie inside the caller's mapping. A short count or an error leaves the
-        // rest to the loop below, which reports what fails.
-        let bytes =
-            unsafe { libc::syscall(libc::SYS_process_madvise, PIDFD_SELF, ranges.as_ptr(), n, advice, 0) };
+        // SAFETY: the ranges lie inside the callers' mappings. A short count or an error leaves the rest to the
+        // loop below, which reports what fails.
+        let bytes = unsafe {
+            libc::syscall(libc::SYS_process_madvise, PIDFD_SELF, ranges.as_ptr(), bases.len(), advice, 0)
+        };
         if bytes > 0 {
             done = bytes as usize / len;
+        } else {
+            let code = io::Error::last_os_error().raw_os_error();
+            // No such call, no such descriptor, not such advice, not allowed.
+            let never = [libc::ENOSYS, libc::EBADF, libc::EINVAL, libc::EPERM];
+            REFUSED.store(code.is_some_and(|code| never.contains(&code)), Ordering::Relaxed);
         }
     }
-    for i in done..count {
+    for &base in &bases[done..] {
         // SAFETY: the range lies inside the caller's mapping.
-        if unsafe { libc::madvise(first.wrapping_add(i * stride).cast(), len, advice) } != 0 {
-            return Err(io::Error::last_os_error());
+        if unsafe { libc::madvise((base + offset) as *mut libc::c_void, len, advice) } != 0 {
+            return (done, Err(io::Error::last_os_error()));
         }
+        done += 1;
     }
-    Ok(())
+    (done, Ok(()))
 }
 
-/// Makes `count` ranges of `len` bytes, `stride` apart, fault on any access.
-///
-/// # Errors
-/// The kernel's, notably ENOMEM when the fallback (`mprotect`, which splits mappings) runs out of
+/// Mappings that guards by `mprotect` leave to the rest of the process: to allocators and threads, which would fail
+/// without.
+const SPARE_MAPPINGS: usize = 4096;
+
+/// How many ranges may be guarded by `mprotect`: each splits its mapping in three, and a process may have
 /// `vm.max_map_count`.
-pub(crate) fn guard_strided(
-    first: *mut u8,
-    len: usize,
-    stride: usize,
-    count: usize,
-    light: bool,
-) -> io::Result<()> {
-    if light {
-        return advise_strided(first, len, stride, count, MADV_GUARD_INSTALL);
-    }
-    for i in 0..count {
-        // SAFETY: the range lies inside the caller's mapping and is in use by nobody.
-        if unsafe { libc::mprotect(first.wrapping_add(i * stride).cast(), len, libc::PROT_NONE) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
+fn most_guards() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+        text.trim().parse().unwrap_or(65_530_usize).saturating_sub(SPARE_MAPPINGS) / 2
+    })
 }
 
-/// Backs `count` ranges of `len` bytes, `stride` apart, with pages now, which costs half of what the
-/// faults would. Best effort: what is not backed here faults in later.
-pub(crate) fn populate_strided(first: *mut u8, len: usize, stride: usize, count: usize) {
-    let _ = advise_strided(first, len, stride, count, MADV_POPULATE_WRITE);
+/// Makes the `len` bytes at each of `bases` fault on any access. Gives how many were done, in order, and why not
+/// more.
+pub(crate) fn guard(bases: &[usize], len: usize, light: bool) -> (usize, io::Result<()>) {
+    static GUARDS: AtomicUsize = AtomicUsize::new(0);
+    if light {
+        return advise(bases, 0, len, MADV_GUARD_INSTALL);
+    }
+    for (done, &base) in bases.iter().enumerate() {
+        // One too many when two threads count the last one at once, which is no harm.
+        if GUARDS.load(Ordering::Relaxed) >= most_guards() {
+            let text =
+                "guards by mprotect need two memory mappings each, and vm.max_map_count allows no more";
+            return (done, Err(io::Error::new(io::ErrorKind::OutOfMemory, text)));
+        }
+        // SAFETY: the range lies inside the caller's mapping and is in use by nobody.
+        if unsafe { libc::mprotect(base as *mut libc::c_void, len, libc::PROT_NONE) } != 0 {
+            return (done, Err(io::Error::last_os_error()));
+        }
+        GUARDS.fetch_add(1, Ordering::Relaxed);
+    }
+    (bases.len(), Ok(()))
+}
+
+/// Backs the `len` bytes at `offset` from each of `bases` with pages now, which costs half of what the faults
+/// would. Best effort: what is not backed here faults in later.
+pub(crate) fn populate(bases: &[usize], offset: usize, len: usize) {
+    let _ = advise(bases, offset, len, MADV_POPULATE_WRITE);
+}
+
+/// Gives the pages behind the `len` bytes at `offset` from each of `bases` back to the kernel; what is touched
+/// again is zero.
+pub(crate) fn discard(bases: &[usize], offset: usize, len: usize) {
+    let _ = advise(bases, offset, len, libc::MADV_DONTNEED);
 }
