@@ -27,14 +27,14 @@
 //! Rejected: an owner's mark in the lock (above); biasing for good (a pair of goroutines that moves to another M would
 //! pay for ever).
 
-use std::cell::Cell;
 use std::ptr;
 
+use crate::lock::Lock;
 #[cfg(not(loom))]
-use crate::lock::{Lock, may_sleep, sleepers};
+use crate::lock::{may_sleep, sleepers};
 #[cfg(loom)]
 use crate::primitive::fence;
-use crate::primitive::{AtomicPtr, AtomicU32, Ordering, spin_loop};
+use crate::primitive::{AtomicPtr, AtomicU32, Cell, Ordering, spin_loop};
 #[cfg(not(loom))]
 use crate::sys::{barrier, futex};
 
@@ -45,8 +45,7 @@ const STREAK_MAX: u32 = 1 << 15;
 #[cfg(not(loom))]
 const SPIN: u32 = 100;
 
-/// What loom puts in place of the kernel, full fences on both sides among it, and of the inner lock, whose own model
-/// is in `lock`.
+/// What loom puts in place of the kernel: full fences on both sides.
 #[cfg(loom)]
 mod barrier {
     pub(super) fn light() {
@@ -59,24 +58,6 @@ mod barrier {
         true
     }
 }
-#[cfg(loom)]
-#[derive(Debug)]
-struct Lock(AtomicU32);
-#[cfg(loom)]
-impl Lock {
-    fn new() -> Self {
-        Self(AtomicU32::new(0))
-    }
-    fn lock(&self) {
-        while self.0.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            spin_loop();
-        }
-    }
-    fn unlock(&self) {
-        self.0.store(0, Ordering::Release);
-    }
-}
-
 /// What an M is inside of. In the M, never freed.
 #[derive(Debug)]
 pub(crate) struct Slot {

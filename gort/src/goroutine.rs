@@ -1,23 +1,13 @@
 //! Handles of goroutines, and what a goroutine does to itself: park, sleep, yield, exit.
-//!
-//! The park token has three states: EMPTY, NOTIFIED (the next park returns at once) and WAITING. An
-//! unpark that finds WAITING wakes the wait whose number stands beside the token; a number that is
-//! over wakes nobody.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::g::commit::Seq;
-use crate::g::wait_reason::WaitReason;
 use crate::g::{G, extras};
+use crate::parker;
 use crate::sched::{current, panic, park as sched_park};
 use crate::sys::clock::{self, NEVER};
-
-const EMPTY: u32 = 0;
-const NOTIFIED: u32 = 1;
-const WAITING: u32 = 2;
 
 /// The number of a goroutine: 1 is the main goroutine, and no two goroutines of a process share one.
 ///
@@ -85,10 +75,7 @@ impl Goroutine {
         if gp.status.generation() != self.generation || gp.id() != self.id.0 {
             return;
         }
-        // Release: what was done before is seen after the park. Acquire: the number of the wait.
-        if gp.token.swap(NOTIFIED, Ordering::AcqRel) == WAITING {
-            sched_park::notify(gp, Seq(gp.token_seq.load(Ordering::Relaxed)));
-        }
+        parker::unpark(gp);
     }
 }
 
@@ -123,7 +110,7 @@ pub fn current() -> Goroutine {
 /// ```
 #[doc(alias = "gopark")]
 pub fn park() {
-    park_deadline(NEVER);
+    parker::park_until(NEVER);
 }
 
 /// [`park`] for at most `timeout`.
@@ -135,22 +122,7 @@ pub fn park() {
 /// # });
 /// ```
 pub fn park_timeout(timeout: Duration) {
-    park_deadline(clock::after(timeout));
-}
-
-fn park_deadline(deadline: u64) {
-    sched_park::check_preempt();
-    let gp = current::g();
-    // Acquire here and below: pairs with the Release in `unpark`.
-    if gp.token.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-        return;
-    }
-    sched_park::park_commit(deadline, WaitReason::Park, |gp, seq| {
-        gp.token_seq.store(seq.0, Ordering::Relaxed);
-        // Release: pairs with the Acquire in `unpark`.
-        gp.token.compare_exchange(EMPTY, WAITING, Ordering::Release, Ordering::Relaxed).is_ok()
-    });
-    gp.token.swap(EMPTY, Ordering::Acquire);
+    parker::park_until(clock::after(timeout));
 }
 
 /// Blocks for at least `duration`. Other goroutines run meanwhile; the lateness is tens of microseconds.
@@ -174,11 +146,6 @@ pub fn sleep(duration: Duration) {
         Some(_) => sched_park::sleep_until(clock::after(duration)),
         None => std::thread::sleep(duration),
     }
-}
-
-/// Sleeps until the time `deadline` of the runtime's clock.
-pub(crate) fn sleep_until_ns(deadline: u64) {
-    sched_park::sleep_until(deadline);
 }
 
 /// Blocks until `deadline`; only gives way if that is past.

@@ -40,7 +40,7 @@
 //! - `GOTRACEBACK`: `none`, `single`, `all`, `system`.
 
 #![deny(unsafe_code)]
-#![cfg_attr(loom, allow(dead_code, unused_imports))]
+#![cfg_attr(loom, allow(dead_code, unreachable_pub, unused_imports))]
 
 #[cfg(not(any(
     all(target_os = "linux", target_arch = "x86_64"),
@@ -55,6 +55,9 @@ extern crate self as gort;
 mod primitive;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
+mod sys;
+#[cfg(loom)]
+#[path = "model/sys.rs"]
 mod sys;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
@@ -71,7 +74,7 @@ mod global_runq;
 #[allow(unsafe_code)]
 mod gobuf;
 #[cfg(any(gort_runtime, loom))]
-#[cfg_attr(all(test, loom), allow(unsafe_code))]
+#[cfg_attr(loom, allow(unsafe_code))]
 mod lock;
 #[cfg(gort_runtime)]
 mod note;
@@ -105,9 +108,15 @@ mod idle;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod sched;
+#[cfg(loom)]
+#[path = "model/sched.rs"]
+#[allow(unsafe_code)]
+mod sched;
 
 // L5 waiting
-#[cfg(gort_runtime)]
+#[cfg(any(gort_runtime, loom))]
+mod parker;
+#[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 mod wait;
 
@@ -117,7 +126,7 @@ mod wait;
 pub mod __rt;
 #[cfg(gort_runtime)]
 mod block_on;
-#[cfg(gort_runtime)]
+#[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 pub mod channel;
 #[cfg(gort_runtime)]
@@ -139,7 +148,7 @@ mod spawn;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod start;
-#[cfg(gort_runtime)]
+#[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 pub mod sync;
 #[cfg(gort_runtime)]
@@ -165,3 +174,7 @@ mod exports {
 }
 #[cfg(gort_runtime)]
 pub use exports::*;
+
+/// In a model a panic is the end.
+#[cfg(loom)]
+pub(crate) use std::thread::panicking;

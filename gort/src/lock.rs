@@ -151,16 +151,46 @@ impl Lock {
 /// Under loom the lock is loom's mutex: models check what is built on it, not futexes.
 #[cfg(loom)]
 #[derive(Debug)]
-pub(crate) struct Lock(loom::sync::Mutex<()>);
+pub(crate) struct Lock {
+    mutex: loom::sync::Mutex<()>,
+    /// Of the one who holds it: whoever that is unlocks, perhaps on behalf of another.
+    guard: std::cell::UnsafeCell<Option<loom::sync::MutexGuard<'static, ()>>>,
+}
+
+#[cfg(loom)]
+// SAFETY: `guard` is touched by the holder alone.
+unsafe impl Sync for Lock {}
+#[cfg(loom)]
+// SAFETY: as above.
+unsafe impl Send for Lock {}
 
 #[cfg(loom)]
 impl Lock {
     pub(crate) fn new() -> Self {
-        Self(loom::sync::Mutex::new(()))
+        Self { mutex: loom::sync::Mutex::new(()), guard: std::cell::UnsafeCell::new(None) }
+    }
+
+    pub(crate) fn lock(&self) {
+        let guard = self.mutex.lock().unwrap();
+        // SAFETY: we hold it; it is put back to the lifetime that it has by the `unlock` that must follow.
+        unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
+    }
+
+    pub(crate) fn unlock(&self) {
+        // SAFETY: the caller holds it.
+        let guard = unsafe { (*self.guard.get()).take() };
+        drop(guard.expect("locked"));
     }
 
     pub(crate) fn with<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _guard = self.0.lock().unwrap();
+        struct Unlock<'a>(&'a Lock);
+        impl Drop for Unlock<'_> {
+            fn drop(&mut self) {
+                self.0.unlock();
+            }
+        }
+        self.lock();
+        let _unlock = Unlock(self);
         f()
     }
 }

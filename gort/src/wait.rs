@@ -11,13 +11,14 @@
 //!
 //! Go: runtime2.go `sudog`, chan.go `waitq`.
 
-use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::cell::OnceCell;
 use std::ptr;
 
 use crate::g::G;
 use crate::g::commit::{Notify, Seq};
 use crate::g::wait_reason::WaitReason;
 use crate::lock::Lock;
+use crate::primitive::{Cell, UnsafeCell, const_fn};
 use crate::sched::{current, park};
 use crate::sys::clock::NEVER;
 
@@ -83,8 +84,10 @@ pub(crate) struct WaitQueue {
 }
 
 impl WaitQueue {
-    pub(crate) const fn new() -> Self {
-        Self { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()) }
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()) }
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -291,14 +294,16 @@ unsafe impl<S: Send> Sync for Monitor<S> {}
 unsafe impl<S: Send> Send for Monitor<S> {}
 
 impl<S> Monitor<S> {
-    pub(crate) const fn new(state: S) -> Self {
-        Self { lock: Lock::new(), state: UnsafeCell::new(state), queue: WaitQueue::new() }
+    const_fn! {
+        pub(crate) const fn new(state: S) -> Self {
+            Self { lock: Lock::new(), state: UnsafeCell::new(state), queue: WaitQueue::new() }
+        }
     }
 
     /// Runs `f` under the lock; nothing in it may park or run user code.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
         // SAFETY: the lock is held.
-        self.lock.with(|| f(unsafe { &mut *self.state.get() }))
+        self.lock.with(|| self.state.with_mut(|state| f(unsafe { &mut *state })))
     }
 
     /// Runs `f` under the lock; waits in the queue if it says true.
@@ -306,7 +311,7 @@ impl<S> Monitor<S> {
         let waiter = Waiter::new(ptr::null_mut());
         self.lock.lock();
         // SAFETY: the lock is held.
-        if f(unsafe { &mut *self.state.get() }) {
+        if self.state.with_mut(|state| f(unsafe { &mut *state })) {
             self.queue.wait(&self.lock, &waiter, reason);
         } else {
             self.lock.unlock();
@@ -331,7 +336,7 @@ impl<S> Monitor<S> {
             let waiter = waiter.get_or_init(|| Waiter::committed(gp, seq, ptr::null_mut()));
             self.lock.with(|| {
                 // SAFETY: the lock is held.
-                waited = f(unsafe { &mut *self.state.get() });
+                waited = self.state.with_mut(|state| f(unsafe { &mut *state }));
                 if waited {
                     self.queue.push(waiter);
                 }
@@ -353,7 +358,8 @@ impl<S> Monitor<S> {
     pub(crate) fn wake_one_if(&self, f: impl FnOnce(&mut S) -> bool) {
         let waiter = self.lock.with(|| {
             // SAFETY: the lock is held.
-            if f(unsafe { &mut *self.state.get() }) { self.queue.pop() } else { None }
+            let wake = self.state.with_mut(|state| f(unsafe { &mut *state }));
+            if wake { self.queue.pop() } else { None }
         });
         if let Some(waiter) = waiter {
             waiter.ready();
@@ -364,7 +370,8 @@ impl<S> Monitor<S> {
     pub(crate) fn wake_all_if(&self, f: impl FnOnce(&mut S) -> bool) {
         let waiters = self.lock.with(|| {
             // SAFETY: the lock is held.
-            if f(unsafe { &mut *self.state.get() }) { self.queue.pop_all() } else { Chain::new() }
+            let wake = self.state.with_mut(|state| f(unsafe { &mut *state }));
+            if wake { self.queue.pop_all() } else { Chain::new() }
         });
         waiters.ready_all();
     }

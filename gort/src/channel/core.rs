@@ -13,18 +13,16 @@
 //!
 //! Go: chan.go `hchan`, `chansend`, `chanrecv`, `closechan`.
 
-use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::token;
 use super::{Receiver, Sender, TryRecvError, TrySendError};
 use crate::biased_lock::BiasedLock;
 use crate::g::After;
 use crate::g::wait_reason::WaitReason;
+use crate::primitive::{Arc, AtomicUsize, Ordering, UnsafeCell};
 use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, WaitQueue, Waiter};
 
@@ -103,7 +101,7 @@ impl<T> Chan<T> {
     #[allow(clippy::mut_from_ref)]
     pub(super) unsafe fn inner(&self) -> &mut Inner<T> {
         // SAFETY: the caller's word.
-        unsafe { &mut *self.inner.get() }
+        self.inner.with_mut(|inner| unsafe { &mut *inner })
     }
 
     #[inline(always)]

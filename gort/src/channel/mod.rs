@@ -21,6 +21,8 @@ mod commit;
 mod core;
 mod err;
 pub(crate) mod macros;
+#[cfg(all(test, loom))]
+mod models;
 mod receiver;
 mod select;
 mod selected;
@@ -38,7 +40,7 @@ pub use self::select::Select;
 pub use self::selected::SelectedOperation;
 pub use self::sender::Sender;
 
-use std::sync::Arc;
+use crate::primitive::Arc;
 use std::time::{Duration, Instant};
 
 use self::core::Chan;

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Chan;
 use super::timer::{At, Tick};
 use super::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::primitive::Arc;
 use crate::sched::park;
 use crate::sys::clock::{self, NEVER};
 
@@ -45,7 +45,7 @@ impl<T> Receiver<T> {
     fn recv_until(&self, deadline: u64) -> Result<T, RecvTimeoutError> {
         let timed_out = |until: u64| {
             park::check_preempt();
-            crate::goroutine::sleep_until_ns(until);
+            park::sleep_until(until);
             until == deadline
         };
         match &self.flavor {

@@ -1,11 +1,11 @@
 //! The sending end.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Chan;
 use super::{SendError, SendTimeoutError, TrySendError};
+use crate::primitive::Arc;
 use crate::sys::clock;
 
 /// The sending end of a channel. Clones send on the same channel; when the last is dropped, receivers

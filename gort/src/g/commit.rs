@@ -109,7 +109,6 @@ impl Commit {
 
     /// The owner's own time-out while it is PARKED: true when it won against every waker. When false, a
     /// waker has notified it and is about to wake it.
-    #[cfg(not(loom))]
     pub(crate) fn abandon(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed);
         // Acquire on failure: as in `commit`.

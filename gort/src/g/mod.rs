@@ -19,10 +19,15 @@ pub(crate) mod extras;
 #[cfg(not(loom))]
 pub(crate) mod slab;
 pub(crate) mod status;
-#[cfg(not(loom))]
 pub(crate) mod wait_reason;
+pub(crate) mod wakeup;
 
 #[cfg(not(loom))]
+pub(crate) use descriptor::*;
+#[cfg(loom)]
+#[path = "../model/g.rs"]
+mod descriptor;
+#[cfg(loom)]
 pub(crate) use descriptor::*;
 
 #[cfg(not(loom))]
@@ -37,6 +42,7 @@ mod descriptor {
     use super::extras::Extras;
     use super::status::StatusWord;
     use super::wait_reason::WaitReason;
+    use super::wakeup::Wakeup;
     use crate::biased_lock::BiasedLock;
     use crate::gobuf::Gobuf;
     use crate::lock::Lock;
@@ -119,7 +125,7 @@ mod descriptor {
         pub(crate) lockedm: AtomicU32,
         /// [`join`] bits.
         pub(crate) join: AtomicU32,
-        /// The `park`/`unpark` token; see `goroutine`.
+        /// The `park`/`unpark` token; see `parker`.
         pub(crate) token: AtomicU32,
         /// Link of the free list that it is on.
         pub(crate) link: Cell<Option<&'static G>>,
@@ -138,7 +144,7 @@ mod descriptor {
         /// Number of the wait that a token would end. Written by the goroutine before the token.
         pub(crate) token_seq: AtomicU64,
         /// A plain thread's wake-up word.
-        pub(crate) futex: AtomicU32,
+        pub(crate) futex: Wakeup,
         /// Depth of `lock_os_thread`. Written by itself.
         pub(crate) lock_depth: Cell<u32>,
         slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
@@ -176,7 +182,7 @@ mod descriptor {
                 parent: AtomicU64::new(0),
                 extras: AtomicPtr::new(ptr::null_mut()),
                 token_seq: AtomicU64::new(0),
-                futex: AtomicU32::new(0),
+                futex: Wakeup::new(),
                 lock_depth: Cell::new(0),
                 slot: UnsafeCell::new([const { MaybeUninit::uninit() }; SLOT_WORDS]),
             }

@@ -59,6 +59,15 @@ pub(crate) fn random_below(n: u32) -> u32 {
     }
 }
 
+/// Whether it is worth to spin for somebody who runs elsewhere, and nobody else waits for this P. Go:
+/// `sync_runtime_canSpin`.
+pub(crate) fn may_spin() -> bool {
+    match m() {
+        None => true,
+        Some(mp) => SCHED.procs() > 1 + SCHED.idle.idle_ps() && mp.p().is_some_and(|pp| !pp.has_queued()),
+    }
+}
+
 /// Panics unless a runtime runs.
 #[inline]
 #[track_caller]

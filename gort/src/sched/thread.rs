@@ -1,9 +1,7 @@
 //! Plain threads in gort: the pseudo goroutine under which a thread that is not the runtime's waits,
 //! so that every primitive knows one kind of waiter.
 //!
-//! The descriptor's futex word is the wake-up: 0 nothing, 1 woken. One waker per wait, as for
-//! goroutines; descriptors are reused when their thread ends, and a late futex wake hits a loop that
-//! looks again.
+//! It sleeps on its descriptor's [`Wakeup`](crate::g::wakeup::Wakeup).
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -13,7 +11,6 @@ use super::park::join_wait;
 use super::{SCHED, current, deadlock};
 use crate::g::{After, G, Kind, slab};
 use crate::sys::clock::NEVER;
-use crate::sys::futex;
 use crate::tls;
 
 /// Descriptors whose thread is gone.
@@ -66,7 +63,7 @@ fn new_pseudo_g() -> &'static G {
     let free = FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
     let gp = free.unwrap_or_else(|| slab::single(Kind::Thread));
     gp.goid.store(SCHED.goidgen.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-    gp.futex.store(0, Ordering::Relaxed);
+    gp.futex.clear();
     gp.token.store(0, Ordering::Relaxed);
     tls::set::<{ tls::THREAD }>(std::ptr::from_ref(gp) as usize);
     // In a thread-local destructor that runs after ours the descriptor is simply kept.
@@ -99,7 +96,7 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
     if deadline == NEVER {
         let counted = SCHED.locked(|s| {
             // Under the lock, as in `wake`: one who is woken already does not wait.
-            let waits = gp.futex.load(Ordering::Relaxed) == 0;
+            let waits = !gp.futex.is_set();
             if waits {
                 s.waiting_threads += 1;
                 gp.lockedm.store(1, Ordering::Relaxed);
@@ -110,24 +107,17 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
             deadlock::check();
         }
     }
-    // Acquire: pairs with the Release in `wake`.
-    while gp.futex.swap(0, Ordering::Acquire) == 0 {
-        if !futex::wait(&gp.futex, 0, deadline) && gp.commit.abandon() {
-            return false;
-        }
-    }
-    true
+    gp.futex.sleep(deadline, || gp.commit.abandon())
 }
 
 /// Wakes a plain thread that waits. It is counted out with the same breath (`lockedm` says whether it is
 /// counted): a look for deadlocks must not take one that is about to go on for one that waits.
 pub(crate) fn wake(gp: &'static G) {
     SCHED.locked(|s| {
-        // Release: pairs with the Acquire in `wait`.
-        gp.futex.store(1, Ordering::Release);
+        gp.futex.set();
         if gp.lockedm.swap(0, Ordering::Relaxed) != 0 {
             s.waiting_threads -= 1;
         }
     });
-    futex::wake(&gp.futex, 1);
+    gp.futex.ring();
 }

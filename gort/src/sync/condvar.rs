@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::mutex::{MutexGuard, relock, unlock_for_wait};
 use super::{LockResult, PoisonError};
 use crate::g::wait_reason::WaitReason;
+use crate::primitive::const_fn;
 use crate::sched::park;
 use crate::sys::clock::{self, NEVER};
 use crate::wait::Monitor;
@@ -53,9 +54,11 @@ impl WaitTimeoutResult {
 }
 
 impl Condvar {
-    /// Nobody waits.
-    pub const fn new() -> Self {
-        Self { waiters: Monitor::new(()) }
+    const_fn! {
+        /// Nobody waits.
+        pub const fn new() -> Self {
+            Self { waiters: Monitor::new(()) }
+        }
     }
 
     /// Unlocks, blocks until it is notified, and locks again. May move the goroutine to another thread.

@@ -8,32 +8,48 @@
 //! Calls that are documented as blocking may move the goroutine to another thread; `try_*`, `notify_*`,
 //! and dropping a guard or permit never do.
 
+// Under loom only what has models: the rest starts goroutines, or keeps nothing of its own that threads meet through.
+#[cfg(gort_runtime)]
 mod barrier;
 mod condvar;
+#[cfg(gort_runtime)]
 mod err_group;
+#[cfg(gort_runtime)]
 mod lazy_lock;
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(gort_runtime)]
 pub mod mpsc;
 mod mutex;
 mod once;
+#[cfg(gort_runtime)]
 mod once_lock;
 mod raw_mutex;
 mod raw_rwlock;
+#[cfg(gort_runtime)]
 mod rwlock;
+#[cfg(gort_runtime)]
 mod rwlock_guard;
 mod semaphore;
+#[cfg(gort_runtime)]
 mod single_flight;
+#[cfg(gort_runtime)]
 mod wait_group;
 
-pub use self::barrier::{Barrier, BarrierWaitResult};
 pub use self::condvar::{Condvar, WaitTimeoutResult};
-pub use self::err_group::ErrGroup;
-pub use self::lazy_lock::LazyLock;
 pub use self::mutex::{Mutex, MutexGuard};
 pub use self::once::{Once, OnceState};
-pub use self::once_lock::OnceLock;
-pub use self::rwlock::RwLock;
-pub use self::rwlock_guard::{RwLockReadGuard, RwLockWriteGuard};
 pub use self::semaphore::{Semaphore, SemaphorePermit};
-pub use self::single_flight::SingleFlight;
-pub use self::wait_group::WaitGroup;
 pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
+
+#[cfg(gort_runtime)]
+pub use self::{
+    barrier::{Barrier, BarrierWaitResult},
+    err_group::ErrGroup,
+    lazy_lock::LazyLock,
+    once_lock::OnceLock,
+    rwlock::RwLock,
+    rwlock_guard::{RwLockReadGuard, RwLockWriteGuard},
+    single_flight::SingleFlight,
+    wait_group::WaitGroup,
+};

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use super::raw_mutex::RawMutex;
+use crate::primitive::const_fn;
 use crate::sched::park;
 
 /// Mutual exclusion: `std::sync::Mutex`, except that [`lock`](Mutex::lock) blocks a goroutine and not
@@ -63,9 +64,11 @@ pub struct MutexGuard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
 impl<T> Mutex<T> {
-    /// An unlocked mutex.
-    pub const fn new(value: T) -> Self {
-        Self { raw: RawMutex::new(), poisoned: AtomicBool::new(false), data: UnsafeCell::new(value) }
+    const_fn! {
+        /// An unlocked mutex.
+        pub const fn new(value: T) -> Self {
+            Self { raw: RawMutex::new(), poisoned: AtomicBool::new(false), data: UnsafeCell::new(value) }
+        }
     }
 
     /// The data.

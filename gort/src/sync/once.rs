@@ -7,9 +7,9 @@
 //! - COMPLETE is for ever.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::g::wait_reason::WaitReason;
+use crate::primitive::{AtomicU32, Ordering, const_fn};
 use crate::wait::Monitor;
 
 const INCOMPLETE: u32 = 0;
@@ -63,9 +63,11 @@ impl Drop for Running<'_> {
 }
 
 impl Once {
-    /// Nothing has run.
-    pub const fn new() -> Self {
-        Self { state: AtomicU32::new(INCOMPLETE), waiters: Monitor::new(()) }
+    const_fn! {
+        /// Nothing has run.
+        pub const fn new() -> Self {
+            Self { state: AtomicU32::new(INCOMPLETE), waiters: Monitor::new(()) }
+        }
     }
 
     /// Runs `f` if nothing has run yet; blocks while another's runs. Afterwards one has. May move the

@@ -25,11 +25,11 @@
 //! Go: internal/sync/mutex.go.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::g::wait_reason::WaitReason;
 use crate::lock::Lock;
-use crate::sched::{SCHED, current};
+use crate::primitive::{AtomicU32, Ordering, const_fn, spin_loop};
+use crate::sched::current;
 use crate::sys::clock::nanotime;
 use crate::wait::{WaitQueue, Waiter};
 
@@ -39,8 +39,8 @@ const STARVING: u32 = 4;
 const WAITERS: u32 = 8;
 
 /// How often a taker spins before it queues, and how many pauses each time. Go: `active_spin`.
-const SPINS: u32 = 4;
-const PAUSES: u32 = 30;
+const SPINS: u32 = if cfg!(loom) { 1 } else { 4 };
+const PAUSES: u32 = if cfg!(loom) { 1 } else { 30 };
 /// Nanoseconds after which a waiter is owed the lock. Go: `starvationThresholdNs`.
 const STARVING_AFTER: u64 = 1_000_000;
 
@@ -58,8 +58,10 @@ unsafe impl Sync for RawMutex {}
 unsafe impl Send for RawMutex {}
 
 impl RawMutex {
-    pub(super) const fn new() -> Self {
-        Self { state: AtomicU32::new(0), lock: Lock::new(), fresh: WaitQueue::new(), again: WaitQueue::new() }
+    const_fn! {
+        pub(super) const fn new() -> Self {
+            Self { state: AtomicU32::new(0), lock: Lock::new(), fresh: WaitQueue::new(), again: WaitQueue::new() }
+        }
     }
 
     #[inline]
@@ -134,7 +136,7 @@ impl RawMutex {
                 }
                 continue;
             }
-            if state & STARVING != 0 || spins == SPINS || !may_spin() {
+            if state & STARVING != 0 || spins == SPINS || !current::may_spin() {
                 return false;
             }
             if !*woken && state & (WOKEN | WAITERS) == WAITERS {
@@ -143,7 +145,7 @@ impl RawMutex {
                 *woken = woke.is_ok();
             }
             spins += 1;
-            (0..PAUSES).for_each(|_| std::hint::spin_loop());
+            (0..PAUSES).for_each(|_| spin_loop());
         }
     }
 
@@ -222,13 +224,5 @@ impl RawMutex {
         {
             state = now;
         }
-    }
-}
-
-/// Whether the holder may run meanwhile, and nobody else waits for this P. Go: `sync_runtime_canSpin`.
-fn may_spin() -> bool {
-    match current::m() {
-        None => true,
-        Some(mp) => SCHED.procs() > 1 + SCHED.idle.idle_ps() && mp.p().is_some_and(|pp| !pp.has_queued()),
     }
 }

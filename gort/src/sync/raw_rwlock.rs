@@ -20,10 +20,10 @@
 //! Go: rwmutex.go has the same order; there writers compete by way of a mutex.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::g::wait_reason::WaitReason;
 use crate::lock::Lock;
+use crate::primitive::{AtomicU32, Ordering, const_fn};
 use crate::wait::{Chain, WaitQueue, Waiter};
 
 const WRITER: u32 = 1;
@@ -45,12 +45,14 @@ unsafe impl Sync for RawRwLock {}
 unsafe impl Send for RawRwLock {}
 
 impl RawRwLock {
-    pub(super) const fn new() -> Self {
-        Self {
-            state: AtomicU32::new(0),
-            lock: Lock::new(),
-            readers: WaitQueue::new(),
-            writers: WaitQueue::new(),
+    const_fn! {
+        pub(super) const fn new() -> Self {
+            Self {
+                state: AtomicU32::new(0),
+                lock: Lock::new(),
+                readers: WaitQueue::new(),
+                writers: WaitQueue::new(),
+            }
         }
     }
 

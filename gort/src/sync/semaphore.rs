@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use crate::g::wait_reason::WaitReason;
+use crate::primitive::const_fn;
 use crate::sched::park;
 use crate::wait::Monitor;
 
@@ -57,9 +58,11 @@ pub struct SemaphorePermit<'a> {
 }
 
 impl Semaphore {
-    /// With `permits` permits.
-    pub const fn new(permits: usize) -> Self {
-        Self { state: Monitor::new(State { permits, wants: VecDeque::new() }) }
+    const_fn! {
+        /// With `permits` permits.
+        pub const fn new(permits: usize) -> Self {
+            Self { state: Monitor::new(State { permits, wants: VecDeque::new() }) }
+        }
     }
 
     /// Blocks until there is a permit and takes it. May move the goroutine to another thread.

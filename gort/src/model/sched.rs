@@ -1,0 +1,276 @@
+//! The scheduler of a model: what `sched` offers to the layers above it, with loom's threads for goroutines.
+//!
+//! Under loom these modules stand in the place of `sched`, `sys` and the descriptor, so that the queues, channels
+//! and locks above are checked as they are. What the real ones promise, and what they have models of their
+//! own for, is taken for granted here: a G that was readied runs (`idle`, `runq`), once and after its registers
+//! were saved (`g::commit`, `g::status`).
+//!
+//! Time is [`SOON`] after one call of [`time_comes`], made by a thread of the model: a time-out may strike at any
+//! moment.
+
+use crate::g::G;
+use crate::sys::clock::SOON;
+
+loom::lazy_static! {
+    pub(crate) static ref WORLD: World = World::new();
+}
+
+loom::thread_local! {
+    static ME: std::cell::Cell<Option<&'static G>> = std::cell::Cell::new(None);
+}
+
+/// Whom [`time_comes`] is to wake.
+pub(crate) enum Alarm {
+    Wait(&'static G, crate::g::commit::Seq),
+    Sleeper(&'static G),
+}
+
+/// All that belongs to one execution of a model.
+pub(crate) struct World {
+    gs: [G; loom::MAX_THREADS],
+    /// How many of them are taken. Not loom's: who takes which is no step of the program under test.
+    taken: std::sync::atomic::AtomicUsize,
+    pub(crate) now: crate::primitive::AtomicU64,
+    alarms: loom::sync::Mutex<Vec<Alarm>>,
+    /// Whether waiters are plain threads, which time out by themselves, and not goroutines.
+    threads: std::sync::atomic::AtomicBool,
+    /// Whether takers of a mutex spin.
+    spins: std::sync::atomic::AtomicBool,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            gs: std::array::from_fn(|_| G::new()),
+            taken: 0.into(),
+            now: crate::primitive::AtomicU64::new(0),
+            alarms: loom::sync::Mutex::new(Vec::new()),
+            threads: false.into(),
+            spins: false.into(),
+        }
+    }
+
+    /// Has `alarm` ring when the time comes. False when it has come.
+    pub(crate) fn set(&self, alarm: Alarm) -> bool {
+        let mut alarms = self.alarms.lock().unwrap();
+        let in_time = !self.time_has_come();
+        if in_time {
+            alarms.push(alarm);
+        }
+        in_time
+    }
+
+    pub(crate) fn time_has_come(&self) -> bool {
+        self.now.load(std::sync::atomic::Ordering::Relaxed) == SOON
+    }
+
+    /// The thread that sleeps on this word.
+    pub(crate) fn owner(&'static self, word: *const crate::primitive::AtomicU32) -> &'static G {
+        let gp = self.gs.iter().find(|gp| std::ptr::from_ref(&gp.futex).cast() == word);
+        gp.expect("the word of a G")
+    }
+}
+
+/// The kernel wakes a sleeping thread.
+pub(crate) fn ring(gp: &'static G) {
+    let _kernel = gp.runnable.lock().unwrap();
+    gp.readied.notify_one();
+}
+
+/// The time comes that all time-outs of a model wait for.
+pub(crate) fn time_comes() {
+    let alarms = {
+        let mut alarms = WORLD.alarms.lock().unwrap();
+        WORLD.now.store(SOON, std::sync::atomic::Ordering::Relaxed);
+        std::mem::take(&mut *alarms)
+    };
+    for alarm in alarms {
+        match alarm {
+            Alarm::Wait(gp, seq) => {
+                park::notify(gp, seq);
+            }
+            Alarm::Sleeper(gp) => ring(gp),
+        }
+    }
+}
+
+/// Waiters of this execution are plain threads. To be called first.
+pub(crate) fn waiters_are_threads() {
+    WORLD.threads.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Takers of a mutex spin in this execution. To be called first.
+pub(crate) fn mutexes_spin() {
+    WORLD.spins.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Runs `f` under loom in all ways in which its threads take turns, with at most `preemptions` turns that a thread
+/// did not give away by itself.
+pub(crate) fn check(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
+    builder.check(move || {
+        // Made before any thread of the model, so that it orders nothing between them.
+        let _ = current::g();
+        f();
+    });
+}
+
+/// A number that threads take turns at, by what the model checks: loom reports two at a time.
+pub(crate) struct Guarded(crate::primitive::UnsafeCell<u32>);
+
+// SAFETY: loom checks that accesses exclude each other.
+unsafe impl Sync for Guarded {}
+
+impl Guarded {
+    pub(crate) fn new() -> Self {
+        Self(crate::primitive::UnsafeCell::new(0))
+    }
+
+    pub(crate) fn add(&self) {
+        // SAFETY: loom checks that nobody else is at it.
+        self.0.with_mut(|n| unsafe { *n += 1 });
+    }
+
+    pub(crate) fn get(&self) -> u32 {
+        // SAFETY: loom checks that nobody changes it.
+        self.0.with(|n| unsafe { *n })
+    }
+}
+
+pub(crate) mod current {
+    use super::{ME, WORLD};
+    use crate::biased_lock::Slot;
+    use crate::g::G;
+
+    pub(crate) fn g() -> &'static G {
+        ME.with(|me| {
+            if let Some(gp) = me.get() {
+                return gp;
+            }
+            let gp = &WORLD.gs[WORLD.taken.fetch_add(1, std::sync::atomic::Ordering::Relaxed)];
+            me.set(Some(gp));
+            gp
+        })
+    }
+
+    /// Models take a channel's lock as one that is not biased: `biased_lock` has its own.
+    pub(crate) fn slot() -> Option<&'static Slot> {
+        None
+    }
+
+    /// Models choose an order by their arms'.
+    pub(crate) fn random_below(_: u32) -> u32 {
+        0
+    }
+
+    pub(crate) fn may_spin() -> bool {
+        WORLD.spins.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+pub(crate) mod park {
+    use super::{Alarm, WORLD, current};
+    use crate::g::commit::{Notify, Seq};
+    use crate::g::wait_reason::WaitReason;
+    use crate::g::{After, G};
+    use crate::lock::Lock;
+    use crate::sys::clock::{NEVER, nanotime};
+    use std::sync::atomic::Ordering;
+
+    /// Parks until readied; false when a plain thread's time came first.
+    fn wait(after: After, deadline: u64) -> bool {
+        let gp = current::g();
+        let parked = match after {
+            After::Unlock(lock) => {
+                // SAFETY: the waiter holds it, and it lives while somebody waits under it.
+                unsafe { (*lock).unlock() };
+                true
+            }
+            After::UnlockBiased(lock) => {
+                // SAFETY: as above.
+                unsafe { (*lock).unlock(current::slot) };
+                true
+            }
+            After::Commit => gp.commit.commit(),
+        };
+        if !parked {
+            return true;
+        }
+        if is_thread() {
+            return gp.futex.sleep(deadline, || gp.commit.abandon());
+        }
+        let mut runnable = gp.runnable.lock().unwrap();
+        while !std::mem::take(&mut *runnable) {
+            runnable = gp.readied.wait(runnable).unwrap();
+        }
+        true
+    }
+
+    fn is_thread() -> bool {
+        WORLD.threads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn gopark(after: After, _: WaitReason) {
+        wait(after, NEVER);
+    }
+
+    pub(crate) fn gopark_unlock(lock: &Lock, reason: WaitReason) {
+        gopark(After::Unlock(lock), reason);
+    }
+
+    pub(crate) fn goready(gp: &'static G) {
+        if is_thread() {
+            gp.futex.set();
+            return gp.futex.ring();
+        }
+        let mut runnable = gp.runnable.lock().unwrap();
+        assert!(!std::mem::replace(&mut *runnable, true), "readied twice");
+        gp.readied.notify_one();
+    }
+
+    pub(crate) fn notify(gp: &'static G, seq: Seq) -> bool {
+        match gp.commit.notify(seq) {
+            Notify::Stale => false,
+            Notify::WillSee => true,
+            Notify::Ready => {
+                goready(gp);
+                true
+            }
+        }
+    }
+
+    pub(crate) fn park_commit(
+        deadline: u64,
+        _: WaitReason,
+        begin: impl FnOnce(&'static G, Seq) -> bool,
+    ) -> bool {
+        let gp = current::g();
+        let seq = gp.commit.begin();
+        if !begin(gp, seq) {
+            return gp.commit.end();
+        }
+        if is_thread() {
+            let in_time = wait(After::Commit, deadline);
+            gp.commit.end();
+            return in_time;
+        }
+        if deadline != NEVER && !WORLD.set(Alarm::Wait(gp, seq)) {
+            // A heap whose earliest entry is due: it is run at once.
+            let _ = notify(gp, seq);
+        }
+        wait(After::Commit, NEVER);
+        let notified = gp.commit.end();
+        if deadline == NEVER { notified } else { nanotime() < deadline }
+    }
+
+    pub(crate) fn sleep_until(deadline: u64) {
+        park_commit(deadline, WaitReason::Sleep, |_, _| true);
+    }
+
+    pub(crate) fn check_preempt() {}
+
+    pub(crate) fn keep_thread<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+}

@@ -1,0 +1,275 @@
+//! Models of the locks, as they are, over the scheduler of [`crate::sched`]'s model.
+
+use loom::thread;
+
+use super::condvar::Condvar;
+use super::mutex::Mutex;
+use super::once::Once;
+use super::raw_mutex::RawMutex;
+use super::raw_rwlock::RawRwLock;
+use super::semaphore::Semaphore;
+use crate::primitive::Arc;
+use crate::sched::{Guarded, check, mutexes_spin, time_comes, waiters_are_threads};
+use std::time::Duration;
+
+/// A lock and what it guards.
+struct Locked<L> {
+    lock: L,
+    data: Guarded,
+}
+
+impl<L> Locked<L> {
+    fn new(lock: L) -> Arc<Self> {
+        Arc::new(Self { lock, data: Guarded::new() })
+    }
+}
+
+fn lockings(threads: u32, rounds: u32) {
+    let mutex = Locked::new(RawMutex::new());
+    let work = move |mutex: &Locked<RawMutex>| {
+        for _ in 0..rounds {
+            mutex.lock.lock();
+            mutex.data.add();
+            mutex.lock.unlock();
+        }
+    };
+    let others: Vec<_> = (1..threads)
+        .map(|_| {
+            let mutex = mutex.clone();
+            thread::spawn(move || work(&mutex))
+        })
+        .collect();
+    work(&mutex);
+    others.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(mutex.data.get(), threads * rounds);
+    assert!(mutex.lock.try_lock(), "it is free, and no waiter was left behind");
+}
+
+/// Newcomers take the lock ahead of those who were woken.
+#[test]
+fn mutex_barging() {
+    check(3, || lockings(2, 2));
+}
+
+#[test]
+fn mutex_of_three() {
+    check(3, || lockings(3, 1));
+}
+
+#[test]
+fn mutex_of_spinning_takers() {
+    check(3, || {
+        mutexes_spin();
+        lockings(3, 1);
+    });
+}
+
+#[test]
+fn mutex_of_threads() {
+    check(3, || {
+        waiters_are_threads();
+        lockings(3, 1);
+    });
+}
+
+/// Time comes at any moment, so that whoever waits may find that it starves: hand-overs meet takers.
+#[test]
+fn mutex_hands_over_when_starving() {
+    check(2, || {
+        let time = thread::spawn(time_comes);
+        lockings(3, 1);
+        time.join().unwrap();
+    });
+}
+
+#[test]
+fn mutex_starving_and_barging() {
+    check(3, || {
+        let time = thread::spawn(time_comes);
+        lockings(2, 2);
+        time.join().unwrap();
+    });
+}
+
+fn reads_and_writes(readers: u32, writers: u32) {
+    let rwlock = Locked::new(RawRwLock::new());
+    let write = |rwlock: &Locked<RawRwLock>| {
+        rwlock.lock.write();
+        rwlock.data.add();
+        rwlock.lock.unlock_write();
+    };
+    let mut others = Vec::new();
+    for _ in 0..readers {
+        let rwlock = rwlock.clone();
+        others.push(thread::spawn(move || {
+            rwlock.lock.read();
+            rwlock.data.get();
+            rwlock.lock.unlock_read();
+        }));
+    }
+    for _ in 1..writers {
+        let rwlock = rwlock.clone();
+        others.push(thread::spawn(move || write(&rwlock)));
+    }
+    write(&rwlock);
+    others.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(rwlock.data.get(), writers);
+    assert!(rwlock.lock.try_write(), "it is free, and no waiter was left behind");
+}
+
+#[test]
+fn rwlock_of_two_writers_and_a_reader() {
+    check(3, || reads_and_writes(1, 2));
+}
+
+#[test]
+fn rwlock_of_two_readers_and_a_writer() {
+    check(3, || reads_and_writes(2, 1));
+}
+
+#[test]
+fn rwlock_downgrades_with_waiters() {
+    check(3, || {
+        let rwlock = Locked::new(RawRwLock::new());
+        let reader = {
+            let rwlock = rwlock.clone();
+            thread::spawn(move || {
+                rwlock.lock.read();
+                let seen = rwlock.data.get();
+                rwlock.lock.unlock_read();
+                seen
+            })
+        };
+        let writer = {
+            let rwlock = rwlock.clone();
+            thread::spawn(move || {
+                rwlock.lock.write();
+                rwlock.data.add();
+                rwlock.lock.unlock_write();
+            })
+        };
+        rwlock.lock.write();
+        rwlock.data.add();
+        let written = rwlock.data.get();
+        rwlock.lock.downgrade();
+        assert_eq!(rwlock.data.get(), written, "nobody writes between");
+        rwlock.lock.unlock_read();
+        assert!(reader.join().unwrap() <= 2);
+        writer.join().unwrap();
+        assert_eq!(rwlock.data.get(), 2);
+        assert!(rwlock.lock.try_write());
+    });
+}
+
+/// A wait, and a timed one if the time comes, against one who sets the condition and notifies.
+fn notified(threads: bool) {
+    check(3, move || {
+        if threads {
+            waiters_are_threads();
+        }
+        let pair = Arc::new((Mutex::new(false), Condvar::new()));
+        let notifier = {
+            let pair = pair.clone();
+            thread::spawn(move || {
+                *pair.0.lock().unwrap() = true;
+                pair.1.notify_one();
+            })
+        };
+        let time = thread::spawn(time_comes);
+        let mut guard = pair.0.lock().unwrap();
+        while !*guard {
+            let (again, result) = pair.1.wait_timeout(guard, Duration::from_secs(1)).unwrap();
+            guard = again;
+            if result.timed_out() {
+                break;
+            }
+        }
+        // Without a time: a notification that a timed-out waiter has used up would be missing here.
+        while !*guard {
+            guard = pair.1.wait(guard).unwrap();
+        }
+        drop(guard);
+        notifier.join().unwrap();
+        time.join().unwrap();
+    });
+}
+
+#[test]
+fn condvar_times_out_against_a_notify() {
+    notified(false);
+}
+
+#[test]
+fn condvar_of_a_thread_times_out_against_a_notify() {
+    notified(true);
+}
+
+/// One notification for two waiters, of whom one may time out: the other gets it if the first did not.
+#[test]
+fn condvar_loses_no_notification_to_a_timeout() {
+    check(3, || {
+        let pair = Arc::new((Mutex::new(0), Condvar::new()));
+        let waiter = {
+            let pair = pair.clone();
+            thread::spawn(move || {
+                let guard = pair.0.lock().unwrap();
+                if *guard == 0 {
+                    let (mut guard, result) = pair.1.wait_timeout(guard, Duration::from_secs(1)).unwrap();
+                    if !result.timed_out() {
+                        assert!(*guard > 0, "nobody wakes without a notification");
+                        *guard += 1;
+                    }
+                }
+            })
+        };
+        let time = thread::spawn(time_comes);
+        {
+            *pair.0.lock().unwrap() = 1;
+            pair.1.notify_one();
+        }
+        waiter.join().unwrap();
+        time.join().unwrap();
+    });
+}
+
+#[test]
+fn once_runs_once_and_all_see_it() {
+    check(3, || {
+        let once = Locked::new(Once::new());
+        let enter = |once: &Locked<Once>| {
+            once.lock.call_once(|| once.data.add());
+            assert_eq!(once.data.get(), 1);
+        };
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let once = once.clone();
+                thread::spawn(move || enter(&once))
+            })
+            .collect();
+        enter(&once);
+        others.into_iter().for_each(|t| t.join().unwrap());
+    });
+}
+
+/// One who wants both permits is not overtaken for ever, and permits exclude.
+#[test]
+fn semaphore_of_one_and_two() {
+    check(3, || {
+        let semaphore = Locked::new(Semaphore::new(2));
+        let both = |semaphore: &Locked<Semaphore>| {
+            let _permits = semaphore.lock.acquire_many(2);
+            semaphore.data.add();
+        };
+        let others = [1, 2].map(|n| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || match n {
+                1 => drop(semaphore.lock.acquire()),
+                _ => both(&semaphore),
+            })
+        });
+        both(&semaphore);
+        others.into_iter().for_each(|t| t.join().unwrap());
+        assert_eq!(semaphore.data.get(), 2);
+        assert_eq!(semaphore.lock.available_permits(), 2);
+    });
+}
