@@ -18,7 +18,7 @@ use crate::wait::{Popped, Waiter};
 
 impl<T> Chan<T> {
     /// Sends; waits for room, or with capacity 0 for a receiver.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         park::check_preempt();
         match self.attempt_send(message) {
@@ -29,6 +29,7 @@ impl<T> Chan<T> {
     }
 
     /// Waits until `message` is taken. The lock is held.
+    #[inline(always)]
     fn send_parked(&self, message: T) -> Result<(), SendError<T>> {
         let message = ManuallyDrop::new(message);
         let waiter = Waiter::new((&raw const message).cast_mut().cast());
@@ -82,7 +83,7 @@ impl<T> Chan<T> {
     }
 
     /// Receives; waits for a message. `None` when there will never be one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv(&self) -> Option<T> {
         park::check_preempt();
         match self.attempt_recv() {
@@ -94,6 +95,7 @@ impl<T> Chan<T> {
     }
 
     /// Waits for a message. The lock is held.
+    #[inline(always)]
     fn recv_parked(&self) -> Option<T> {
         let mut place = MaybeUninit::<T>::uninit();
         let waiter = Waiter::new(place.as_mut_ptr().cast());
@@ -134,6 +136,8 @@ impl<T> Chan<T> {
     }
 
     /// Waits for the message of a select that was won over. The lock is held.
+    #[cold]
+    #[inline(never)]
     pub(super) fn await_promise(&self, sender: Popped) -> T {
         let mut place = MaybeUninit::<T>::uninit();
         let waiter = Waiter::new(place.as_mut_ptr().cast());

@@ -118,7 +118,7 @@ impl<T> Chan<T> {
     /// Parks the caller, which has queued itself; the lock is released once its registers are saved.
     #[inline(always)]
     pub(super) fn park(&self, reason: WaitReason) {
-        park::gopark(After::UnlockBiased(&self.lock), reason);
+        park::gopark_inline(After::UnlockBiased(&self.lock), reason);
     }
 
     /// Runs `f` with the lock held. It does not panic: it calls nothing of the user's.
@@ -146,7 +146,7 @@ impl<T> Chan<T> {
     }
 
     /// Sends without waiting.
-    #[inline]
+    #[inline(always)]
     pub(super) fn attempt_send(&self, message: T) -> Sent<T> {
         self.lock();
         // SAFETY: the lock is held.
@@ -182,7 +182,7 @@ impl<T> Chan<T> {
     }
 
     /// Receives without waiting.
-    #[inline]
+    #[inline(always)]
     pub(super) fn attempt_recv(&self) -> Got<T> {
         self.lock();
         // SAFETY: the lock is held.

@@ -90,9 +90,15 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        self.next_message().ok_or(RecvError)
+    }
+
+    /// One function with its callers, down to the switch; see `gopark_inline`.
+    #[inline(always)]
+    fn next_message(&self) -> Option<T> {
         match &self.flavor {
-            Flavor::Chan(chan) => chan.recv().ok_or(RecvError),
-            _ => self.recv_until(NEVER).map_err(|_| RecvError),
+            Flavor::Chan(chan) => chan.recv(),
+            _ => self.recv_until(NEVER).ok(),
         }
     }
 
@@ -282,8 +288,9 @@ pub struct IntoIter<T> {
 impl<T> Iterator for Iter<'_, T> {
     type Item = T;
 
+    #[inline]
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv().ok()
+        self.receiver.next_message()
     }
 }
 
@@ -298,8 +305,9 @@ impl<T> Iterator for TryIter<'_, T> {
 impl<T> Iterator for IntoIter<T> {
     type Item = T;
 
+    #[inline]
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv().ok()
+        self.receiver.next_message()
     }
 }
 

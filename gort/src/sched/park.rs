@@ -29,6 +29,14 @@ use crate::timer::{Target, Timers};
 
 /// Parks the caller until it is readied. The action tells who may ready it, and from when on.
 pub(crate) fn gopark(after: After, reason: WaitReason) {
+    gopark_inline(after, reason);
+}
+
+/// [`gopark`] as part of its caller. Each function that a resumed goroutine returns from is a return that the
+/// processor predicts from the calls of the goroutine that ran before, hence wrong, and pays 20 cycles for: the
+/// operations that are parked in often are one function down to the switch.
+#[inline(always)]
+pub(crate) fn gopark_inline(after: After, reason: WaitReason) {
     let Some(section) = section::enter() else {
         thread::wait(after, NEVER);
         return;
@@ -40,14 +48,8 @@ pub(crate) fn gopark(after: After, reason: WaitReason) {
     }
     gp.set_wait_reason(reason);
     gp.status.set(Status::Running, Status::Waiting);
-    if mp.lockedg.get().is_some() {
-        // Nobody else runs on this thread: g0 hands the P on and sleeps.
-        switch_to_g0(mp, gp, after);
-    } else if std::thread::panicking() {
-        // std counts panics per thread: the thread stays ours until we go on.
-        lock_to(mp, gp);
-        switch_to_g0(mp, gp, after);
-        unlock_from(mp, gp);
+    if mp.lockedg.get().is_some() || std::thread::panicking() {
+        park_with_m(mp, gp, after);
     } else {
         match pick_next(mp, false) {
             Pick::Run(next) => switch_to(mp, gp, next, after),
@@ -55,6 +57,20 @@ pub(crate) fn gopark(after: After, reason: WaitReason) {
         }
     }
     section.end_anywhere();
+}
+
+/// Nobody else runs on this thread: g0 hands the P on and sleeps.
+#[cold]
+#[inline(never)]
+fn park_with_m(mp: &'static M, gp: &'static G, after: After) {
+    if mp.lockedg.get().is_some() {
+        switch_to_g0(mp, gp, after);
+    } else {
+        // std counts panics per thread: the thread stays ours until we go on.
+        lock_to(mp, gp);
+        switch_to_g0(mp, gp, after);
+        unlock_from(mp, gp);
+    }
 }
 
 /// Parks the caller, which has queued itself under `lock`. Its waker takes it off the queue under the
@@ -135,7 +151,8 @@ pub(crate) fn join_wait(target: &'static G) -> bool {
     target.join.fetch_or(join::WAITING, Ordering::AcqRel) & join::DONE == 0
 }
 
-/// Gives way to whoever else can run. Go: `Gosched`.
+/// Gives way to whoever else can run. As part of its caller, as [`gopark_inline`]. Go: `Gosched`.
+#[inline(always)]
 pub(crate) fn gosched() {
     let Some(section) = section::enter() else {
         std::thread::yield_now();
@@ -180,10 +197,16 @@ pub(crate) fn check_preempt() {
             // Outside of a section: a P that is not ours any more is no harm, it is only looked at.
             let due = |pp: &P| pp.attention.load(Ordering::Relaxed) & PREEMPT != 0;
             if mp.claim.lost() || mp.p().is_none_or(due) {
-                gosched();
+                preempted();
             }
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn preempted() {
+    gosched();
 }
 
 /// Parks until `deadline` or until the wait that `begin` announces is notified. `begin` is given the

@@ -31,7 +31,7 @@ use crate::gobuf::{self, Gobuf};
 
 /// Leaves `gp`, which runs on `mp`, for `next`, which is claimed. Returns when `gp` is resumed, maybe
 /// on another M.
-#[inline]
+#[inline(always)]
 pub(crate) fn switch_to(mp: &'static M, gp: &'static G, next: &'static G, after: After) {
     gp.after.set(after);
     mp.curg.set(next);
@@ -46,11 +46,15 @@ pub(crate) fn switch_to(mp: &'static M, gp: &'static G, next: &'static G, after:
 }
 
 /// Leaves `gp` for the g0 of its M.
+#[cold]
+#[inline(never)]
 pub(crate) fn switch_to_g0(mp: &'static M, gp: &'static G, after: After) {
     switch_to(mp, gp, mp.g0, after);
 }
 
 /// A stack, and a context at its top, for a goroutine that has not run yet.
+#[cold]
+#[inline(never)]
 fn first_context(mp: &'static M, next: &'static G) -> Context {
     let stack = match next.stack() {
         Some(stack) => stack,
@@ -86,6 +90,15 @@ fn complete(transfer: Transfer) {
     // SAFETY: `switch_to` passes the address of the G that it leaves.
     let prev = unsafe { &*(transfer.data as *const G) };
     prev.gobuf.save(transfer.context);
+    if !matches!(prev.after.get(), After::Nothing) {
+        act(prev);
+    }
+}
+
+/// Runs the after-switch action of the goroutine that has left. Out of line, so that the way to the goroutine that goes
+/// on stays short.
+#[inline(never)]
+fn act(prev: &'static G) {
     match prev.after.get() {
         After::Nothing => {}
         // SAFETY: the goroutine has queued itself under this lock, which whatever holds the queue keeps
