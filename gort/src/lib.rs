@@ -143,6 +143,8 @@ pub mod runtime;
 #[allow(unsafe_code)]
 mod scope;
 #[cfg(gort_runtime)]
+pub mod signal;
+#[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod spawn;
 #[cfg(gort_runtime)]

@@ -63,6 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sync", &["primitive", "sys", "lock", "g", "sched", "wait", "goroutine", "channel"]),
     ("time", &["sys", "timer", "sched", "goroutine", "channel"]),
     ("context", &["sys", "sched", "channel", "sync", "time"]),
+    ("signal", &["sched", "channel", "context"]),
     ("start", &["sched", "channel"]),
     ("__rt", &["sched", "runtime", "spawn", "channel"]),
 ];
@@ -81,8 +82,13 @@ fn source_files(dir: &Path, files: &mut Vec<PathBuf>) {
 /// Modules of the crate that a file's code names by `crate::`; re-exports at the root count as their
 /// module.
 fn named(text: &str) -> BTreeSet<String> {
-    const ROOT: &[(&str, &str)] =
-        &[("run", "spawn"), ("panicking", "goroutine"), ("go", "start"), ("LocalKey", "local")];
+    const ROOT: &[(&str, &str)] = &[
+        ("run", "spawn"),
+        ("panicking", "goroutine"),
+        ("go", "start"),
+        ("LocalKey", "local"),
+        ("select", "channel"),
+    ];
     let mut names = BTreeSet::new();
     // Tests of a module may use what they like.
     let code = text.split("#[cfg(all(test").next().unwrap().split("#[cfg(test)]").next().unwrap();

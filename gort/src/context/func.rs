@@ -18,6 +18,8 @@ use super::{Cause, ContextError};
 #[derive(Clone)]
 pub struct CancelFunc {
     pub(super) node: Arc<Node>,
+    /// What else each call does.
+    pub(super) then: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl CancelFunc {
@@ -31,6 +33,9 @@ impl CancelFunc {
     /// ```
     pub fn cancel(&self) {
         self.node.cancel(ContextError::Canceled, None);
+        if let Some(then) = &self.then {
+            then();
+        }
     }
 }
 
@@ -65,6 +70,11 @@ impl CancelCauseFunc {
     /// ```
     pub fn cancel(&self, cause: impl Into<Cause>) {
         self.node.cancel(ContextError::Canceled, Some(cause.into()));
+    }
+
+    /// A function that cancels without a cause and then calls `then`, which is gort's own.
+    pub(crate) fn and_then(self, then: impl Fn() + Send + Sync + 'static) -> CancelFunc {
+        CancelFunc { node: self.node, then: Some(Arc::new(then)) }
     }
 }
 

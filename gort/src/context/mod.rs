@@ -82,7 +82,7 @@ impl Context {
         crate::sched::current::require_runtime();
         let ctx = self.child(Kind::cancel(self.deadline()));
         ctx.node.join_parent();
-        let cancel = CancelFunc { node: ctx.node.clone() };
+        let cancel = CancelFunc { node: ctx.node.clone(), then: None };
         (ctx, cancel)
     }
 
@@ -204,7 +204,7 @@ impl Context {
             alarm.set(crate::sys::clock::at(deadline), Duration::ZERO, Action::Call(Arc::new(expire)));
             ctx.node.set_alarm(alarm);
         }
-        let cancel = CancelFunc { node: ctx.node.clone() };
+        let cancel = CancelFunc { node: ctx.node.clone(), then: None };
         (ctx, cancel)
     }
 

@@ -1,19 +1,19 @@
 //! When nothing can ever happen again: the report, and status 2.
 //!
-//! All of these must hold: no M runs or spins, no timer is pending, and every thread of the process is
-//! an M or waits in gort without a timeout. Then no one is left who could ready anybody.
+//! All of these must hold: no M runs or spins, no timer is pending, no signal is asked for, and every thread
+//! of the process is an M or waits in gort without a timeout. Then no one is left who could ready anybody.
 //!
 //! Go: proc.go `checkdead`.
 
 use std::sync::atomic::Ordering;
 
-use super::{SCHED, traceback};
+use super::{SCHED, sigqueue, traceback};
 use crate::sys::clock::NEVER;
 use crate::sys::write_stderr;
 
 /// Looks whether the caller, which is about to sleep and is counted as asleep already, is the last.
 pub(crate) fn check() {
-    if asleep() && SCHED.next_timer() == NEVER && no_foreign_thread() && asleep() {
+    if asleep() && SCHED.next_timer() == NEVER && !sigqueue::any_wanted() && no_foreign_thread() && asleep() {
         report();
     }
 }

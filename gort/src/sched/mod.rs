@@ -21,6 +21,7 @@ pub(crate) mod rt0;
 pub(crate) mod schedinit;
 pub(crate) mod schedule;
 pub(crate) mod section;
+pub(crate) mod sigqueue;
 pub(crate) mod switch;
 pub(crate) mod syscall;
 pub(crate) mod sysmon;

@@ -111,6 +111,11 @@ pub(crate) fn init_sigmask() -> String {
     format!("{blocked} signals blocked in every M")
 }
 
+/// Whether every M blocks `signal`, because the process was started so.
+pub(crate) fn is_blocked(signal: i32) -> bool {
+    INIT_SIGMASK.get().is_some_and(|mask| mask.blocks(signal))
+}
+
 /// The frames of a crash are found by the unwinder; its tables are looked up once here, so that a crash
 /// need not. Go: `tracebackinit`.
 pub(crate) fn tracebackinit() -> String {

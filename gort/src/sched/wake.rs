@@ -18,7 +18,7 @@ use crate::sys::{clock, thread, throw};
 use crate::timer::{Target, Timers};
 
 /// Bytes of a g0's stack, except m0's.
-const G0_STACK: usize = 256 << 10;
+pub(crate) const G0_STACK: usize = 256 << 10;
 /// How long an M that is not needed keeps its thread, in nanoseconds.
 pub(crate) const IDLE_LIFE: u64 = 5_000_000_000;
 /// The largest [`Sched::lone_shift`](super::Sched::lone_shift).
@@ -239,6 +239,8 @@ fn not_started(mp: &'static M) {
 
 /// For a thread that is about to end: its M may be used again.
 pub(crate) fn dismiss(mp: &'static M) {
+    // The signal stack is the M's: who uses it next may be there before this thread is gone.
+    thread::SigMask::block_all();
     mp.started.set(false);
     mp.tid.store(0, Ordering::Relaxed);
     crate::tls::set::<{ crate::tls::M }>(0);

@@ -10,6 +10,48 @@ pub(crate) type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut 
 #[derive(Clone, Copy)]
 pub(crate) struct Action(libc::sigaction);
 
+impl Action {
+    /// What the process does about `signal` now; none when there is no such signal.
+    pub(crate) fn current(signal: libc::c_int) -> Option<Self> {
+        let mut now = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: with a null new disposition the call only writes the old one; zero is a valid one.
+        unsafe {
+            (libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) == 0).then(|| Self(now.assume_init()))
+        }
+    }
+
+    /// To do nothing about a signal.
+    pub(crate) fn ignore() -> Self {
+        // SAFETY: zero is a valid `sigaction`.
+        let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+        action.sa_sigaction = libc::SIG_IGN;
+        Self(action)
+    }
+
+    /// The same, on the signal stack: a goroutine's own may be small, and nearly full.
+    pub(crate) fn on_signal_stack(mut self) -> Self {
+        self.0.sa_flags |= libc::SA_ONSTACK;
+        self
+    }
+
+    /// Whether the kernel does what it does by default.
+    pub(crate) fn is_default(&self) -> bool {
+        self.0.sa_sigaction == libc::SIG_DFL
+    }
+
+    /// Makes this what the process does about `signal`. A disposition that `current` gave, or `ignore`.
+    pub(crate) fn set(&self, signal: libc::c_int) {
+        // SAFETY: the kernel reads a valid disposition. Its handler, if it has one, was this signal's before.
+        unsafe { libc::sigaction(signal, &self.0, ptr::null_mut()) };
+    }
+}
+
+/// Sends `signal` to the calling thread; usable in a handler, where it comes once that returns.
+pub(crate) fn raise(signal: libc::c_int) {
+    // SAFETY: a plain number.
+    unsafe { libc::raise(signal) };
+}
+
 /// Has `handler` called for `signal`, on the signal stack; gives the former disposition.
 pub(crate) fn install(signal: libc::c_int, handler: Handler) -> Option<Action> {
     // SAFETY: zero is a valid `sigaction`; the kernel reads the one and writes the other.

@@ -33,8 +33,26 @@ impl SigMask {
 
     /// How many signals it blocks.
     pub(crate) fn blocked(&self) -> usize {
-        // SAFETY: the set is initialised; the numbers are those of signals.
-        (1..=64).filter(|&n| unsafe { libc::sigismember(&self.0, n) } == 1).count()
+        (1..=64).filter(|&n| self.blocks(n)).count()
+    }
+
+    /// Whether it blocks `signal`.
+    pub(crate) fn blocks(&self, signal: libc::c_int) -> bool {
+        // SAFETY: the set is initialised.
+        unsafe { libc::sigismember(&self.0, signal) == 1 }
+    }
+
+    /// One that blocks all signals but those whose bits are set: bit 0 is signal 1.
+    pub(crate) fn all_but(signals: u64) -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigfillset initialises the set; the numbers are those of signals.
+        unsafe {
+            libc::sigfillset(set.as_mut_ptr());
+            for n in (1..=64).filter(|n| signals >> (n - 1) & 1 == 1) {
+                libc::sigdelset(set.as_mut_ptr(), n);
+            }
+            Self(set.assume_init())
+        }
     }
 
     /// Makes this the calling thread's mask.
@@ -170,15 +188,10 @@ pub(crate) fn min_sigstack() -> usize {
     unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) as usize }
 }
 
-/// Installs `[base, base + size)` as the calling thread's signal stack unless it has one already.
+/// Makes `[base, base + size)` the calling thread's signal stack. That of the process's first thread was std's,
+/// which `std::process::exit` unmaps, on whichever thread it is called.
 pub(crate) fn set_sigaltstack(base: *mut u8, size: usize) {
+    let new = libc::stack_t { ss_sp: base.cast(), ss_flags: 0, ss_size: size };
     // SAFETY: the memory is the M's own and lives as long as the process.
-    unsafe {
-        let mut old = MaybeUninit::<libc::stack_t>::uninit();
-        libc::sigaltstack(ptr::null(), old.as_mut_ptr());
-        if old.assume_init().ss_flags & libc::SS_DISABLE != 0 {
-            let new = libc::stack_t { ss_sp: base.cast(), ss_flags: 0, ss_size: size };
-            libc::sigaltstack(&new, ptr::null_mut());
-        }
-    }
+    unsafe { libc::sigaltstack(&new, ptr::null_mut()) };
 }
