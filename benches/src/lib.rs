@@ -19,4 +19,5 @@ pub mod memory;
 pub mod outcome;
 pub mod peer;
 pub mod rows;
+pub mod serve;
 pub mod work;

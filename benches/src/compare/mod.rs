@@ -5,19 +5,22 @@
 //! minute of the machine falls on all alike; who starts changes by the round.
 
 mod args;
+mod chart;
 mod golang;
 mod machine;
 mod peers;
 mod process;
+mod readme;
 mod report;
 mod results;
 mod table;
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Command, Options};
-use peers::Peer;
+use peers::{Missing, Peer};
 use results::Results;
 
 use crate::outcome::Outcome;
@@ -51,22 +54,47 @@ pub fn main() -> ExitCode {
     for (name, why) in &missing {
         eprintln!("compare: without {name}: {why}");
     }
+    if let Err(why) = peers::build_drive(&options.rows) {
+        eprintln!("compare: {why}");
+        return ExitCode::FAILURE;
+    }
     if peers.is_empty() {
         eprintln!("compare: no peer to run");
         return ExitCode::FAILURE;
     }
 
     let results = measure(&options, &peers);
-    print!("{}", table::show(&results, &peers));
-    if let Some(file) = &options.json {
-        let report = report::json(&results, &options, &peers, &missing);
-        if let Err(error) = fs::write(file, report) {
-            eprintln!("compare: {}: {error}", file.display());
-            return ExitCode::FAILURE;
-        }
+    let table = table::show(&results, &peers);
+    print!("{table}");
+    if let Err(error) = keep(&results, &options, &peers, &missing, &table) {
+        eprintln!("compare: {error}");
+        return ExitCode::FAILURE;
     }
     let ours_missing = missing.iter().any(|(name, _)| *name == OURS);
     ExitCode::from((ours_missing || results.bad()) as u8)
+}
+
+/// Writes what the options ask for into files.
+fn keep(
+    results: &Results,
+    options: &Options,
+    peers: &[Peer],
+    missing: &Missing,
+    table: &str,
+) -> Result<(), String> {
+    let write = |file: &Path, text: String| {
+        fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
+    };
+    if let Some(file) = &options.json {
+        write(file, report::json(results, options, peers, missing))?;
+    }
+    if let Some(file) = &options.svg {
+        write(file, chart::svg(results, peers)?)?;
+    }
+    if options.readme {
+        readme::write(options, missing, table, &chart::svg(results, peers)?)?;
+    }
+    Ok(())
 }
 
 fn measure(options: &Options, peers: &[Peer]) -> Results {

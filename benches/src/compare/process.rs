@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::peers::Peer;
 use crate::outcome::Outcome;
-use crate::rows::Row;
+use crate::rows::{Program, Row};
 
 /// A run that takes longer counts as hanging.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -48,8 +48,16 @@ impl Failure {
 
 /// Runs `row`'s workload `n` times in a fresh process of `peer`.
 pub(super) fn run(peer: &Peer, row: &Row, n: u64, procs: Option<usize>) -> Ended {
-    let mut command = Command::new(&peer.program);
-    command.arg(row.workload).arg(n.to_string()).env("RUST_BACKTRACE", "0");
+    let program = peer.program(row.program);
+    let mut command = match row.program {
+        Program::Peer => Command::new(&program),
+        Program::Hello | Program::Serve => Command::new(peer.folder.join("drive")),
+    };
+    command.arg(row.workload);
+    if row.program != Program::Peer {
+        command.arg(&program);
+    }
+    command.arg(n.to_string()).env("RUST_BACKTRACE", "0");
     if let Some(procs) = row.procs.or(procs) {
         command.env("GOMAXPROCS", procs.to_string());
     }

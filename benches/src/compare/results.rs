@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn results(names: &[&'static str]) -> Results {
-        let peer = |&name| Peer { name, program: PathBuf::new() };
+        let peer = |&name| Peer { name, folder: PathBuf::new() };
         let peers: Vec<_> = names.iter().map(peer).collect();
         Results::new(&[&ROWS[0]], &peers, true)
     }

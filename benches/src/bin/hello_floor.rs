@@ -1,0 +1,5 @@
+//! The least program that says hello.
+
+fn main() {
+    println!("hello");
+}

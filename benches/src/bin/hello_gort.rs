@@ -1,0 +1,6 @@
+//! The least program that starts a goroutine.
+
+#[gort::main]
+fn main() {
+    gort::spawn(|| println!("hello")).join().unwrap();
+}
