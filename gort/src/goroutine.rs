@@ -203,8 +203,14 @@ pub fn goexit() -> ! {
 /// ```
 /// assert!(!gort::panicking());
 /// ```
+#[inline]
 pub fn panicking() -> bool {
-    std::thread::panicking() && !current::goroutine().is_some_and(|gp| gp.goexiting.get())
+    std::thread::panicking() && !goexiting()
+}
+
+#[cold]
+fn goexiting() -> bool {
+    current::goroutine().is_some_and(|gp| gp.goexiting.get())
 }
 
 /// `std::panic::catch_unwind` which lets [`goexit`] through.

@@ -88,6 +88,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// When poisoned; the guard is inside.
+    #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         park::check_preempt();
         self.raw.lock();
@@ -98,6 +99,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// `WouldBlock` when it is held, `Poisoned` when poisoned.
+    #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         if !self.raw.try_lock() {
             return Err(TryLockError::WouldBlock);
@@ -106,12 +108,14 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// The guard of one who has the lock, and whether it panicked already when it locked.
+    #[inline]
     fn guard(&self, panicking: bool) -> LockResult<MutexGuard<'_, T>> {
         let guard = MutexGuard { mutex: self, panicking, not_send: PhantomData };
         if self.is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
     }
 
     /// Whether a holder has panicked.
+    #[inline]
     pub fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }
@@ -155,6 +159,7 @@ pub(super) fn relock<'a, T: ?Sized>(unlocked: Unlocked<'a, T>) -> LockResult<Mut
 impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         // SAFETY: the guard is the right to the data.
         unsafe { &*self.mutex.data.get() }
@@ -162,6 +167,7 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 }
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above, exclusively.
         unsafe { &mut *self.mutex.data.get() }
@@ -169,6 +175,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 }
 
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         if !self.panicking && crate::panicking() {
             self.mutex.poisoned.store(true, Ordering::Relaxed);

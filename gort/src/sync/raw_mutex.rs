@@ -66,8 +66,10 @@ impl RawMutex {
 
     #[inline]
     pub(super) fn lock(&self) {
-        // Acquire, here and at the other places that take: pairs with the Release in `unlock`.
-        if self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        // Free, maybe while somebody who was woken is on its way: we are quicker. To look first costs less than an
+        // exchange that guesses wrong as long as others wait.
+        let state = self.state.load(Ordering::Relaxed);
+        if state & (LOCKED | STARVING) != 0 || self.take(state, false).is_err() {
             self.lock_slow();
         }
     }
@@ -150,8 +152,10 @@ impl RawMutex {
     }
 
     /// Takes the lock, which `state` says is free.
+    #[inline(always)]
     fn take(&self, state: u32, woken: bool) -> Result<u32, u32> {
         let new = (state | LOCKED) & !if woken { WOKEN } else { 0 };
+        // Acquire, here and at the other places that take: pairs with the Release in `unlock`.
         self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed)
     }
 
@@ -186,7 +190,8 @@ impl RawMutex {
         // Release: what was done under the lock is seen by the next holder. One that is handed the lock
         // sees it by way of `lock`.
         let before = self.state.fetch_sub(LOCKED, Ordering::Release);
-        if before != LOCKED {
+        // With WOKEN somebody is awake, and will see in this word that the lock is free: unless it is to be handed over.
+        if before & WAITERS != 0 && before & (WOKEN | STARVING) != WOKEN {
             self.unlock_slow();
         }
     }
