@@ -25,6 +25,7 @@ use super::debugvars::{TracebackLevel, traceback_level};
 use super::m::M;
 use super::{SCHED, traceback};
 use crate::g::G;
+use crate::stack::Stack;
 use crate::sys::{clock, signal, write_stderr};
 use crate::tls;
 
@@ -79,11 +80,12 @@ fn report(gp: &'static G) -> ! {
     if first.is_ok() {
         let mut line = Line::new();
         line.text(b"runtime: goroutine stack exceeds ");
-        line.number(gp.stack().map_or(0, |stack| stack.hi() - stack.lo()), 10);
+        let own = gp.stack().map_or(0..0, |stack| stack.lo()..stack.hi().min(gp.frames_end()));
+        line.number(own.len(), 10);
         line.text(b"-byte limit\nfatal error: stack overflow\n\nruntime: pcs");
         line.write();
         SCHED.sysmon.wakeup();
-        walk();
+        walk(gp);
         write_stderr(b"\n\n");
     }
     signal::sleep_seconds(PATIENCE);
@@ -95,13 +97,18 @@ fn exit() -> ! {
     unsafe { libc::_exit(2) }
 }
 
-/// Collects return addresses, and writes the innermost as they are.
-fn walk() {
+/// Collects return addresses, and writes the innermost as they are. The frames of a host are not the
+/// goroutine's; those of this handler are on another stack.
+fn walk(gp: &'static G) {
+    let hosts = gp.frames_end()..gp.stack().map_or(0, Stack::hi);
     let mut n = 0;
     // SAFETY: std's lock around the unwinder's caches is not needed for raw addresses; the thread is in a
     // handler, and takes no lock that it may hold.
     unsafe {
         backtrace::trace_unsynchronized(|frame| {
+            if hosts.contains(&(frame.sp() as usize)) {
+                return false;
+            }
             let pc = frame.ip() as usize;
             if n < INNER {
                 FIRST[n].store(pc, Ordering::Relaxed);

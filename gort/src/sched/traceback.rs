@@ -5,9 +5,13 @@
 //! status word, so that nobody runs it meanwhile. On its stack only raw return addresses are collected,
 //! into a fixed buffer, and only when enough of it is left; symbols come afterwards, elsewhere.
 //!
+//! Several goroutines may stand on one stack ([`super::inline`]): a walk begins at the innermost and keeps the
+//! frames between two boundaries.
+//!
 //! Go: traceback.go `traceback`, `printcreatedby`, `tracebackothers`.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,22 +27,48 @@ use crate::g::{G, Kind, slab};
 
 /// Frames that a walk keeps.
 const MAX_FRAMES: usize = 100;
+/// Frames that a walk looks at: those of a host lie behind the ones of its guests.
+const MAX_WALK: usize = 1000;
 /// Bytes of stack that must be left for a walk.
 const ROOM: usize = 16 << 10;
 
-/// Return addresses of the caller.
+/// Return addresses of the caller, as far as its own frames go.
 pub(crate) fn here() -> Vec<usize> {
-    let mut frames = Vec::with_capacity(32);
-    backtrace::trace(|frame| {
-        frames.push(frame.ip() as usize);
-        frames.len() < MAX_FRAMES
-    });
-    frames
+    here_within(0..current::goroutine().map_or(usize::MAX, G::frames_end))
+}
+
+/// Return addresses of the frames on the caller's stack whose stack pointers lie in `range`.
+fn here_within(range: Range<usize>) -> Vec<usize> {
+    let mut walk = Walk::new(range);
+    backtrace::trace(|frame| walk.keep(frame));
+    walk.frames[..walk.len].to_vec()
 }
 
 struct Walk {
     frames: [usize; MAX_FRAMES],
     len: usize,
+    looked_at: usize,
+    range: Range<usize>,
+}
+
+impl Walk {
+    fn new(range: Range<usize>) -> Box<Self> {
+        Box::new(Self { frames: [0; MAX_FRAMES], len: 0, looked_at: 0, range })
+    }
+
+    /// Keeps a frame if it is wanted. Whether to go on.
+    fn keep(&mut self, frame: &backtrace::Frame) -> bool {
+        let sp = frame.sp() as usize;
+        if sp >= self.range.end {
+            return false;
+        }
+        if sp >= self.range.start {
+            self.frames[self.len] = frame.ip() as usize;
+            self.len += 1;
+        }
+        self.looked_at += 1;
+        self.len < MAX_FRAMES && self.looked_at < MAX_WALK
+    }
 }
 
 /// Runs on top of a parked goroutine's stack: collects, jumps back, and when the goroutine is resumed
@@ -48,18 +78,13 @@ extern "C" fn walk_ontop(transfer: Transfer) -> Transfer {
     // SAFETY: `frames_of_parked` passes its buffer and waits for us. Nobody else unwinds on this
     // thread meanwhile.
     unsafe {
-        backtrace::trace_unsynchronized(|frame| {
-            let walk = &mut *walk;
-            walk.frames[walk.len] = frame.ip() as usize;
-            walk.len += 1;
-            walk.len < MAX_FRAMES
-        });
+        backtrace::trace_unsynchronized(|frame| (*walk).keep(frame));
         transfer.context.resume(0)
     }
 }
 
-/// Return addresses of a goroutine that is held by the scan bit.
-fn frames_of_parked(gp: &'static G) -> Vec<usize> {
+/// Return addresses, in `range`, on the stack of a goroutine that is held by the scan bit.
+fn frames_of_parked(gp: &'static G, range: Range<usize>) -> Vec<usize> {
     let Some(context) = gp.gobuf.take() else { return Vec::new() };
     // SAFETY: a `Context` is the saved stack pointer (its crate tests the size); it is only looked at.
     let sp = unsafe { std::mem::transmute_copy::<Context, usize>(&context) };
@@ -68,7 +93,7 @@ fn frames_of_parked(gp: &'static G) -> Vec<usize> {
         gp.gobuf.save(context);
         return Vec::new();
     }
-    let mut walk = Box::new(Walk { frames: [0; MAX_FRAMES], len: 0 });
+    let mut walk = Walk::new(range);
     // SAFETY: the scan bit makes the context ours; `walk_ontop` jumps right back.
     let transfer = unsafe { context.resume_ontop(&raw mut *walk as usize, walk_ontop) };
     gp.gobuf.save(transfer.context);
@@ -260,6 +285,51 @@ fn state(status: Status, reason: WaitReason, locked: bool) -> String {
     state
 }
 
+/// One whose stack another thread runs on.
+fn elsewhere(gp: &'static G, state: &str) -> String {
+    let text = goroutine(gp, state, &Shown::default(), &[]);
+    // Go puts the line where the frames would be.
+    let line = "\tgoroutine running on other thread; stack unavailable\n";
+    text.replacen(":\n", &format!(":\n{line}"), 1)
+}
+
+/// One that waits for the goroutine on top of it on its own stack; none if it has gone on meanwhile.
+fn host(gp: &'static G) -> Option<String> {
+    let join = state(Status::Waiting, WaitReason::Join, false);
+    let mut innermost = gp;
+    while let Some(guest) = innermost.guest() {
+        innermost = guest;
+    }
+    let own = current::goroutine().is_some_and(|own| std::ptr::eq(own, innermost));
+    if !own && innermost.status.scan().is_none() {
+        let running = matches!(innermost.status.get().0, Status::Running | Status::Syscall);
+        std::hint::spin_loop();
+        return (running && gp.guest().is_some()).then(|| elsewhere(gp, &join));
+    }
+    // Nobody on that stack runs, but for us: now it is sure who stands on it.
+    let found = frames_of_host(gp, innermost).map(|range| {
+        let frames = if own { here_within(range) } else { frames_of_parked(innermost, range) };
+        // SAFETY: it does not run: it waits for its guests, of whom the innermost is held or is us.
+        (frames, unsafe { Shown::of(gp) })
+    });
+    if !own {
+        innermost.status.unscan();
+    }
+    found.map(|(frames, shown)| goroutine(gp, &join, &shown, &frames))
+}
+
+/// Where the frames of `gp` lie on the stack that `innermost` runs on, which is held; none if it is not on it.
+fn frames_of_host(gp: &'static G, innermost: &'static G) -> Option<Range<usize>> {
+    let mut guest = innermost;
+    loop {
+        let host = guest.host()?;
+        if std::ptr::eq(host, gp) {
+            return Some(guest.frames_end()..gp.frames_end());
+        }
+        guest = host;
+    }
+}
+
 /// A goroutine that is not the caller; none if it is dead, or the runtime's own.
 fn other(gp: &'static G) -> Option<String> {
     let shown = |gp: &'static G| gp.kind.get() == Kind::User || traceback_level() == TracebackLevel::System;
@@ -268,15 +338,17 @@ fn other(gp: &'static G) -> Option<String> {
         if matches!(status, Status::Dead | Status::Idle) || !shown(gp) {
             return None;
         }
+        if gp.guest().is_some() {
+            if let Some(text) = host(gp) {
+                return Some(text);
+            }
+            continue;
+        }
         if matches!(status, Status::Running | Status::Syscall) {
-            let state = state(status, WaitReason::None, false);
-            let text = goroutine(gp, &state, &Shown::default(), &[]);
-            // Go puts the line where the frames would be.
-            let line = "\tgoroutine running on other thread; stack unavailable\n";
-            return Some(text.replacen(":\n", &format!(":\n{line}"), 1));
+            return Some(elsewhere(gp, &state(status, WaitReason::None, false)));
         }
         if let Some(status) = gp.status.scan() {
-            let frames = frames_of_parked(gp);
+            let frames = frames_of_parked(gp, 0..gp.frames_end());
             // SAFETY: held by the scan bit: it does not run, and so does not touch its extras.
             let shown = unsafe { Shown::of(gp) };
             let state = state(status, gp.wait_reason(), gp.lockedm.load(Ordering::Relaxed) != 0);

@@ -35,6 +35,9 @@ pub(crate) fn put_ring(pp: &'static P, entry: Entry) {
 #[cold]
 #[inline(never)]
 fn put_ring_slow(pp: &'static P, entry: Entry) {
+    if pp.runq.compact() {
+        return put_ring(pp, entry);
+    }
     match pp.runq.overflow(entry) {
         Some(batch) => SCHED.global.put(&batch),
         // Thieves have made room.
