@@ -481,7 +481,7 @@ fn storm(procs: usize) {
         }
         let a = spawn(move || tree(depth - 1, next));
         let b = spawn(move || tree(depth - 1, next ^ 0x5555));
-        let (a, b) = if kind % 2 == 0 {
+        let (a, b) = if kind < 6 {
             (a.join().unwrap(), b.join().unwrap())
         } else {
             let b = b.join().unwrap();
@@ -497,9 +497,9 @@ fn storm(procs: usize) {
     let meddler = spawn(move || {
         let mut n = 0;
         while !stop.load(Ordering::Relaxed) {
-            black_box(gort::runtime::stack(n % 8 == 0).len());
+            black_box(gort::runtime::stack(n % 8 < 1).len());
             n += 1;
-            gort::runtime::gomaxprocs(if n % 2 == 0 { procs } else { procs.div_ceil(2) });
+            gort::runtime::gomaxprocs(if n % 4 < 2 { procs } else { procs.div_ceil(2) });
             gort::sleep(Duration::from_micros(300));
         }
     });
