@@ -104,3 +104,10 @@ impl GoOptions {
         self
     }
 }
+
+/// The kernel's id of the thread that the runtime takes this one for; 0 on a plain thread. For the test of the
+/// accessor: always inlined, as the runtime's own reads are.
+#[inline(always)]
+pub fn thread_of_m() -> i32 {
+    crate::sched::current::m().map_or(0, |mp| mp.tid.load(std::sync::atomic::Ordering::Relaxed))
+}

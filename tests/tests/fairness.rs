@@ -61,6 +61,12 @@ fn operations_that_are_documented_not_to_block() {
     });
 }
 
+/// A sleeper that is due goes ahead of the ring, but not for ever.
+#[gort::test(gomaxprocs = 1)]
+fn sleeps_of_nothing_do_not_starve_the_ring() {
+    gives_way(|| gort::sleep(std::time::Duration::from_nanos(1)));
+}
+
 /// The two hand the P to each other by `runnext`; the ring must get its turn all the same.
 #[gort::test(gomaxprocs = 1)]
 fn a_ping_pong_pair_does_not_starve_the_ring() {

@@ -1,6 +1,7 @@
 //! Retake where it needs a process of its own: no room for threads, threads that end, GOMAXPROCS that shrinks.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
 
 fn run(program: &str, procs: &str, godebug: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_prog_retake"))
@@ -28,5 +29,31 @@ fn shrinks_under_hogs() {
     for procs in ["1", "2", "4", "8"] {
         assert_eq!(run("shrinks_under_hogs", procs, ""), "resized");
         assert_eq!(run("shrinks_under_hogs", procs, "nomembarrier=1"), "resized");
+    }
+}
+
+/// 64 threads for each P go on without one; then one warning, and whoever computes keeps its P.
+#[test]
+fn more_hogs_than_the_cap() {
+    for procs in [1, 2] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_prog_retake"))
+            .arg("more_hogs_than_the_cap")
+            .env("GOMAXPROCS", procs.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut warning = String::new();
+        errors.read_line(&mut warning).unwrap();
+        assert!(warning.starts_with("gort: too many goroutines compute without a pause"), "{warning}");
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let mut rest = String::new();
+        errors.read_to_string(&mut rest).unwrap();
+        assert!(output.status.success() && rest.is_empty(), "{}: {rest}", output.status);
+        let begun: usize = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+        assert_eq!(begun, procs * (64 + 1));
     }
 }

@@ -120,7 +120,8 @@ impl Retake {
             } else {
                 continue;
             };
-            if reason == Reason::Hog && SCHED.without_p.load(Ordering::Relaxed) >= CAP * SCHED.procs() {
+            let without_p = SCHED.without_p.load(Ordering::Relaxed) + self.claimed.len() as u32;
+            if reason == Reason::Hog && without_p >= CAP * SCHED.procs() {
                 self.warn();
             } else if mp.claim.claim() {
                 self.claimed.push((pp, mp));

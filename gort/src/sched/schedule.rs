@@ -53,15 +53,16 @@ fn claim(entry: crate::runq::Entry) -> Option<&'static G> {
 #[inline]
 pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
     let Some(pp) = mp.p() else { return Pick::NeedG0 };
-    if pp.attention.load(Ordering::Relaxed) != 0 && see_to(pp) {
-        return Pick::NeedG0;
-    }
     let due = pp.timers.next();
     if due != NEVER && due <= clock::nanotime() {
         if !on_g0 {
             return Pick::NeedG0;
         }
         run_timers(mp, pp);
+    }
+    // After the timers: at the end of a slice those whom they ready queue like everybody.
+    if pp.attention.load(Ordering::Relaxed) != 0 && see_to(pp) {
+        return Pick::NeedG0;
     }
     if pp.schedtick() % GLOBAL_TICK == 0
         && let Some(gp) = take_global(|| SCHED.global.get())
@@ -142,10 +143,11 @@ fn see_to(pp: &'static P) -> bool {
     false
 }
 
-/// Readies what is due on `pp`'s heap to this M's own P, and fires its alarms.
+/// Readies what is due on `pp`'s heap to this M's own P, and fires its alarms. A sleeper is late already and goes ahead of
+/// the queue: before it may be many that block, each for as long as a hand-over takes.
 fn run_timers(mp: &'static M, pp: &'static P) {
     pp.timers.run_due(clock::nanotime(), |due| match due {
-        Due::Ready(gp) => super::park::ready_on(mp, gp, false),
+        Due::Ready(gp) => super::park::ready_on(mp, gp, true),
         Due::Fire(alarm, seq) => alarm.fire(seq),
     });
 }

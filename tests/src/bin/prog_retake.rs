@@ -1,7 +1,7 @@
 //! Programs for `tests/tests/prog_retake.rs`, which need a process of their own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 fn threads() -> usize {
@@ -72,11 +72,40 @@ fn shrinks_under_hogs() {
     println!("resized");
 }
 
+/// More goroutines compute than threads may run without a P: the rest wait for their turn. A plain thread ends it
+/// when it is told to, and says how many have begun.
+fn more_hogs_than_the_cap() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let begun = Arc::new(AtomicUsize::new(0));
+    let hogs: Vec<_> = (0..80 * gort::gomaxprocs(0))
+        .map(|_| {
+            let (stop, begun) = (stop.clone(), begun.clone());
+            gort::spawn(move || {
+                begun.fetch_add(1, SeqCst);
+                // It never sleeps, but lets the kernel come to the next thread soon.
+                while !stop.load(SeqCst) {
+                    std::thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    let seen = begun.clone();
+    std::thread::spawn(move || {
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        println!("{}", seen.load(SeqCst));
+        stop.store(true, SeqCst);
+    });
+    let n = hogs.len();
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    assert_eq!(begun.load(SeqCst), n);
+}
+
 #[gort::main]
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("no_room_for_threads") => no_room_for_threads(),
         Some("threads_end") => threads_end(),
+        Some("more_hogs_than_the_cap") => more_hogs_than_the_cap(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
         other => panic!("no program {other:?}"),
     }

@@ -1,5 +1,5 @@
 //! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, joins, panics,
-//! plain threads. Checks that every message arrives once and that `num_goroutine` comes back.
+//! plain threads, blocking calls, loops that compute. Checks that every message arrives once and that `num_goroutine` comes back.
 //!
 //! ```text
 //! $ cargo run --release -p tests --bin stress -- SEED ROUNDS
@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gort::channel::{self, Receiver, Select, Sender};
 use gort::sync::{Mutex, WaitGroup};
@@ -37,12 +37,13 @@ struct World {
     sent: AtomicU64,
     sum: Mutex<u64>,
     wg: WaitGroup,
+    plain: std::sync::Mutex<u64>,
 }
 
 fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
     let steps = 1 + rng.below(8);
     for _ in 0..steps {
-        match rng.below(13) {
+        match rng.below(17) {
             0 | 1 => {
                 let message = rng.below(1000);
                 world.sent.fetch_add(message, Ordering::Relaxed);
@@ -106,6 +107,17 @@ fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
                 gort::blocking_on_system_stack(|| t.join().unwrap());
             }
             12 if rng.below(3) == 0 => selects(&mut rng),
+            13 => std::thread::sleep(Duration::from_micros(rng.below(200))),
+            14 => gort::blocking(|| std::thread::sleep(Duration::from_micros(rng.below(200)))),
+            15 if rng.below(8) == 0 => {
+                // Long enough for the P to be taken, at times.
+                let begun = Instant::now();
+                let long = Duration::from_micros(rng.below(3000));
+                while begun.elapsed() < long {
+                    std::hint::spin_loop();
+                }
+            }
+            16 => *world.plain.lock().unwrap() += 1,
             _ => gort::yield_now(),
         }
     }
@@ -197,7 +209,13 @@ fn round(seed: u64) {
         })
         .collect();
     drop(rx);
-    let world = Arc::new(World { tx, sent: AtomicU64::new(0), sum: Mutex::new(0), wg: WaitGroup::new() });
+    let world = Arc::new(World {
+        tx,
+        sent: AtomicU64::new(0),
+        sum: Mutex::new(0),
+        wg: WaitGroup::new(),
+        plain: std::sync::Mutex::new(0),
+    });
     for i in 0..4 + rng.below(30) {
         let (w, r) = (world.clone(), Rng::new(seed.wrapping_mul(1000) + i));
         world.wg.add(1);

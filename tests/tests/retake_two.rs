@@ -1,0 +1,5 @@
+//! The cases of `retake.rs` with two Ps, which can take from each other what the first cannot run.
+
+mod retake_cases;
+
+const PROCS: usize = 2;
