@@ -9,6 +9,9 @@
 //!                                           A.gobuf = context; run A's after-switch action
 //! ```
 //!
+//! A goroutine is Waiting already while it switches away; that its gobuf is full is what tells a dump, which
+//! holds its scan bit, that the registers are there.
+//!
 //! Go: runtime2.go `gobuf`, asm `gogo`, `mcall`; stack.go `gostartcall`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,6 +48,12 @@ impl Gobuf {
         self.0.store(0, Ordering::Relaxed);
         // SAFETY: `save` stored it, and the word was emptied: it is handed out once.
         Some(unsafe { std::mem::transmute::<usize, Context>(sp) })
+    }
+
+    /// The saved stack pointer; zero while there is none.
+    pub(crate) fn sp(&self) -> usize {
+        // Acquire: pairs with `save`: who sees it sees the stack that it points to.
+        self.0.load(Ordering::Acquire)
     }
 
     /// Prepares a first run: `entry` will start at the high end of the stack `lo..hi`.

@@ -92,7 +92,7 @@ impl fmt::Debug for Goroutine {
 pub fn current() -> Goroutine {
     let gp = current::g();
     // SAFETY: this is that goroutine, and the reference ends here.
-    let name = unsafe { extras::get(gp) }.and_then(|e| e.name.clone());
+    let name = unsafe { extras::get(gp) }.and_then(|e| e.shown.name.clone());
     Goroutine::of(gp, name)
 }
 

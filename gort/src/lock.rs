@@ -23,9 +23,11 @@
 //!
 //! Go: lock_futex.go.
 
+use std::sync::atomic::AtomicI64;
+
 #[cfg(not(loom))]
 use crate::primitive::spin_loop;
-use crate::primitive::{AtomicU32, Ordering, fence};
+use crate::primitive::{AtomicU32, Ordering, const_fn, fence};
 #[cfg(not(loom))]
 use crate::sys::{barrier, futex};
 
@@ -145,6 +147,36 @@ impl Lock {
         self.lock();
         let _unlock = Unlock(self);
         f()
+    }
+}
+
+/// A lock with a word beside it that tells dumps something of what it guards: who holds it (an id, 0 if nobody
+/// knows, or [`NO_GOROUTINE`]), or a count. Who waits under a lock for a reason whose note a dump reads
+/// (`traceback/blame.rs`) does so under one of these.
+#[repr(C)]
+pub(crate) struct Noted {
+    lock: Lock,
+    /// std's in models too: nothing depends on it.
+    pub(crate) note: AtomicI64,
+}
+
+/// The note of something held by a thread that is no goroutine.
+pub(crate) const NO_GOROUTINE: i64 = -1;
+
+impl Noted {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self { lock: Lock::new(), note: AtomicI64::new(0) }
+        }
+    }
+}
+
+impl std::ops::Deref for Noted {
+    type Target = Lock;
+
+    #[inline(always)]
+    fn deref(&self) -> &Lock {
+        &self.lock
     }
 }
 

@@ -153,7 +153,7 @@ pub fn stack(all: bool) -> String {
 /// ```
 #[doc(alias = "Callers")]
 pub fn callers() -> Vec<usize> {
-    traceback::here()
+    traceback::here().pcs.into_vec()
 }
 
 /// Runs `f` with labels, which tracebacks show and which goroutines made meanwhile inherit: Go's

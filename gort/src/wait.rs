@@ -13,11 +13,12 @@
 
 use std::cell::OnceCell;
 use std::ptr;
+use std::sync::atomic::AtomicI64;
 
 use crate::g::G;
 use crate::g::commit::{Notify, Seq};
 use crate::g::wait_reason::WaitReason;
-use crate::lock::Lock;
+use crate::lock::{Lock, Noted};
 use crate::primitive::{Cell, UnsafeCell, const_fn};
 use crate::sched::{current, park};
 use crate::sys::clock::NEVER;
@@ -282,8 +283,10 @@ impl Chain {
 }
 
 /// State under a [`Lock`], with a queue of those who wait for it to change.
+#[repr(C)]
 pub(crate) struct Monitor<S> {
-    lock: Lock,
+    /// First: dumps know a monitor in an `Arc` by it.
+    lock: Noted,
     state: UnsafeCell<S>,
     queue: WaitQueue,
 }
@@ -296,8 +299,14 @@ unsafe impl<S: Send> Send for Monitor<S> {}
 impl<S> Monitor<S> {
     const_fn! {
         pub(crate) const fn new(state: S) -> Self {
-            Self { lock: Lock::new(), state: UnsafeCell::new(state), queue: WaitQueue::new() }
+            Self { lock: Noted::new(), state: UnsafeCell::new(state), queue: WaitQueue::new() }
         }
+    }
+
+    /// What dumps are told of it; see [`Noted`].
+    #[inline]
+    pub(crate) fn note(&self) -> &AtomicI64 {
+        &self.lock.note
     }
 
     /// Runs `f` under the lock; nothing in it may park or run user code.

@@ -118,7 +118,8 @@ fn gotraceback() {
         let ended = ended.err(&["boom: others are shown"]);
         assert_eq!(ended.stderr.contains(" [running]:\n"), header, "{level:?}\n{}", ended.all());
         assert_eq!(ended.stderr.contains("created by "), header, "{level:?}\n{}", ended.all());
-        for part in ["goroutine 1 [", "[chan receive", "waits_for_good"] {
+        let main = if level == Some("system") { "goroutine 1 gp=0x" } else { "goroutine 1 [" };
+        for part in [main, "[chan receive", "waits_for_good"] {
             assert_eq!(ended.stderr.contains(part), others, "{level:?} {part}\n{}", ended.all());
         }
     };
@@ -349,8 +350,9 @@ fn schedtrace() {
         let queues: Vec<u32> = queues.split(' ').map(|q| q.parse().expect(line)).collect();
         assert_eq!(queues.len(), 2, "{line}");
     }
-    // 150 ms in steps of 10, with some lateness.
-    assert!((5..=16).contains(&ended.stderr.lines().count()), "{}", ended.all());
+    // In steps of 10 ms, with some lateness.
+    let lines = ended.stderr.lines().count() as u64;
+    assert!(lines >= 5 && lines <= last / 10 + 1, "{}", ended.all());
     let quiet =
         run_in(&["traced"], &[("GODEBUG", Some("schedtrace=10")), ("GORTDEBUG", Some("schedtrace=0"))]);
     assert_eq!(quiet.status(0).stderr, "");

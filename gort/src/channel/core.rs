@@ -27,7 +27,9 @@ use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, WaitQueue, Waiter};
 
 /// See the module.
+#[repr(C)]
 pub(crate) struct Chan<T> {
+    /// First: a channel is its lock's address to dumps, which look for it on stacks.
     lock: BiasedLock,
     inner: UnsafeCell<Inner<T>>,
     /// `None` for no limit.

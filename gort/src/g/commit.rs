@@ -152,8 +152,8 @@ mod models {
                 readied: AtomicU32::new(0),
             });
             g.status.set(Status::Idle, Status::Dead);
-            g.status.revive();
-            assert!(g.status.claim(g.status.tag()));
+            let generation = g.status.revive();
+            assert!(g.status.claim(generation));
 
             fn ready(g: &Goroutine) {
                 g.status.ready();
@@ -178,7 +178,7 @@ mod models {
                 ready(&g);
             }
             // Another M claims it.
-            while !g.status.claim(g.status.tag()) {
+            while !g.status.claim(generation) {
                 loom::thread::yield_now();
             }
             // SAFETY: claimed, hence ours.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
 use super::G;
 
@@ -16,25 +17,35 @@ pub(crate) type Labels = Arc<BTreeMap<String, String>>;
 #[derive(Clone)]
 pub(crate) struct Ancestor {
     pub(crate) goid: u64,
-    pub(crate) frames: Vec<usize>,
+    pub(crate) pcs: Box<[usize]>,
     pub(crate) gopc: usize,
     pub(crate) location: Option<&'static Location<'static>>,
+}
+
+/// What tracebacks show of it.
+#[derive(Clone, Default)]
+pub(crate) struct Shown {
+    pub(crate) name: Option<Arc<str>>,
+    /// Inherited by the goroutines it makes.
+    pub(crate) labels: Option<Labels>,
+    /// Who made it, who made that one, and so on: with `tracebackancestors`.
+    pub(crate) ancestors: Option<Arc<[Ancestor]>>,
 }
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Extras {
-    pub(crate) name: Option<Arc<str>>,
+    /// Written by [`change`], once it is published.
+    pub(crate) shown: Shown,
+    /// While [`change`] writes: a handler that interrupts it does not look.
+    changing: AtomicBool,
     /// `goroutine_local!` values by the address of their key.
     pub(crate) locals: Vec<(usize, Box<dyn Any>)>,
     /// Keys of values that are dropped already: they are not made again.
     pub(crate) gone: Vec<usize>,
-    /// Shown in dumps, inherited by the goroutines it makes.
-    pub(crate) labels: Option<Labels>,
-    /// Who made it, who made that one, and so on: with `tracebackancestors`.
-    pub(crate) ancestors: Vec<Ancestor>,
-    /// Return addresses at the last panic, taken by the hook: at the boundary the frames are gone.
-    pub(crate) panic_frames: Vec<usize>,
+    /// Return addresses at the last panic, taken by the hook: at the boundary the frames are gone. How many
+    /// are missing among them.
+    pub(crate) panic_pcs: (Box<[usize]>, usize),
 }
 
 /// The extras of `gp`, made if need be.
@@ -67,4 +78,32 @@ pub(crate) unsafe fn take(gp: &'static G) -> Option<Box<Extras>> {
     gp.set_extras(ptr::null_mut());
     // SAFETY: not null means that `of` boxed it; nobody refers to it any more.
     (!extras.is_null()).then(|| unsafe { Box::from_raw(extras) })
+}
+
+/// Exchanges something of what tracebacks show.
+///
+/// # Safety
+/// As for [`of`].
+pub(crate) unsafe fn change<R>(gp: &'static G, f: impl FnOnce(&mut Shown) -> R) -> R {
+    // SAFETY: the caller's word.
+    let extras = unsafe { of(gp) };
+    extras.changing.store(true, Ordering::Relaxed);
+    // A handler runs on this very thread: it is the compiler that must not move what is between the two.
+    compiler_fence(Ordering::SeqCst);
+    let r = f(&mut extras.shown);
+    compiler_fence(Ordering::SeqCst);
+    extras.changing.store(false, Ordering::Relaxed);
+    r
+}
+
+/// A copy of what tracebacks show: nothing while it is being changed. Allocates nothing, for handlers.
+///
+/// # Safety
+/// The goroutine does not run: it is the caller, is interrupted by it, or is held by its scan bit.
+pub(crate) unsafe fn shown_if_quiet(gp: &'static G) -> Shown {
+    // SAFETY: null or made by `of`; freed by the goroutine alone, which clears the pointer before.
+    match unsafe { gp.extras().as_ref() } {
+        Some(extras) if !extras.changing.load(Ordering::Relaxed) => extras.shown.clone(),
+        _ => Shown::default(),
+    }
 }

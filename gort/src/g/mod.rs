@@ -36,11 +36,11 @@ mod descriptor {
     use std::mem::MaybeUninit;
     use std::panic::Location;
     use std::ptr;
-    use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
     use super::commit::Commit;
     use super::extras::Extras;
-    use super::status::{Status, StatusWord};
+    use super::status::StatusWord;
     use super::wait_reason::WaitReason;
     use super::wakeup::Wakeup;
     use crate::biased_lock::BiasedLock;
@@ -96,7 +96,7 @@ mod descriptor {
     }
 
     /// Words of the closure or result that a descriptor holds itself; larger ones are boxed.
-    pub(crate) const SLOT_WORDS: usize = 11;
+    pub(crate) const SLOT_WORDS: usize = 12;
 
     /// See the module.
     #[repr(C, align(128))]
@@ -106,10 +106,10 @@ mod descriptor {
         pub(crate) kind: Cell<Kind>,
         /// Order of the stack that the goroutine asks for. Written at newproc.
         pub(crate) order: Cell<u8>,
-        /// [`WaitReason`]: written by the goroutine before it waits, read by dumps.
-        wait_reason: AtomicU8,
         /// Whether `goexit` unwinds it.
         pub(crate) goexiting: Cell<bool>,
+        /// Whether a dump has left its walker on the stack. Written by the walker.
+        pub(crate) walks: Cell<bool>,
         /// Number of the M that runs it, plus one. Read by dumps.
         pub(crate) m: AtomicU32,
         pub(crate) gobuf: Gobuf,
@@ -119,41 +119,37 @@ mod descriptor {
         pub(crate) entry: Cell<Option<unsafe fn(&'static G)>>,
         /// Base of the stack, 0 for none. Written by whoever runs it.
         stack: AtomicUsize,
+        /// See [`super::commit`].
+        pub(crate) commit: Commit,
         /// Number of the M that it is locked to, plus one. Written by itself.
         pub(crate) lockedm: AtomicU32,
         /// [`join`] bits.
         pub(crate) join: AtomicU32,
-        // Second line: with the first, all that a goroutine with a small closure touches.
         /// The `park`/`unpark` token; see `parker`.
         pub(crate) token: AtomicU32,
-        pub(crate) goid: AtomicU64,
+        /// [`WaitReason`], and above it since when: written by the goroutine before it waits, read by dumps.
+        wait: AtomicU32,
         /// Link of the free list that it is on.
         pub(crate) link: Cell<Option<&'static G>>,
+        /// Who waits in `join`. Written by the joiner before it sets WAITING.
+        pub(crate) joiner: Cell<Option<&'static G>>,
+        pub(crate) goid: AtomicU64,
         /// An address in the function whose `go!` made it. Go: `gopc`.
         pub(crate) gopc: AtomicUsize,
+        // Second line.
         /// Where that `go!` stands.
-        pub(crate) location: Cell<Option<&'static Location<'static>>>,
+        location: AtomicPtr<Location<'static>>,
         /// The goroutine that made it. Go: `parentGoid`.
         pub(crate) parent: AtomicU64,
         /// What few goroutines have. Owned by the goroutine; dumps read it under the scan bit.
         extras: AtomicPtr<Extras>,
-        slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
-        /// See [`super::commit`].
-        pub(crate) commit: Commit,
-        /// Who waits in `join`. Written by the joiner before it sets WAITING, or before it runs the goroutine
-        /// on its own stack.
-        pub(crate) joiner: Cell<Option<&'static G>>,
-        /// The goroutine that runs on this one's stack, above its frames, and that it waits for: the inline join.
-        /// Written by both, while they run; read by dumps.
-        guest: AtomicPtr<G>,
-        /// If it runs on the stack of its joiner: the address where its own frames end. Written by the joiner.
-        boundary: AtomicUsize,
         /// Number of the wait that a token would end. Written by the goroutine before the token.
         pub(crate) token_seq: AtomicU64,
         /// A plain thread's wake-up word.
         pub(crate) futex: Wakeup,
         /// Depth of `lock_os_thread`. Written by itself.
         pub(crate) lock_depth: Cell<u32>,
+        slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
     }
 
     const _: () = assert!(size_of::<G>() == 256);
@@ -167,32 +163,31 @@ mod descriptor {
         pub(crate) fn new() -> Self {
             Self {
                 status: StatusWord::new(),
+                wait: AtomicU32::new(0),
                 kind: Cell::new(Kind::User),
                 order: Cell::new(0),
-                wait_reason: AtomicU8::new(0),
                 goexiting: Cell::new(false),
+                walks: Cell::new(false),
                 gobuf: Gobuf::new(),
                 after: Cell::new(After::Nothing),
                 entry: Cell::new(None),
                 stack: AtomicUsize::new(0),
+                commit: Commit::new(),
                 m: AtomicU32::new(0),
                 lockedm: AtomicU32::new(0),
                 join: AtomicU32::new(0),
                 token: AtomicU32::new(0),
-                goid: AtomicU64::new(0),
                 link: Cell::new(None),
+                joiner: Cell::new(None),
+                goid: AtomicU64::new(0),
                 gopc: AtomicUsize::new(0),
-                location: Cell::new(None),
+                location: AtomicPtr::new(ptr::null_mut()),
                 parent: AtomicU64::new(0),
                 extras: AtomicPtr::new(ptr::null_mut()),
-                slot: UnsafeCell::new([const { MaybeUninit::uninit() }; SLOT_WORDS]),
-                commit: Commit::new(),
-                joiner: Cell::new(None),
-                guest: AtomicPtr::new(ptr::null_mut()),
-                boundary: AtomicUsize::new(0),
                 token_seq: AtomicU64::new(0),
                 futex: Wakeup::new(),
                 lock_depth: Cell::new(0),
+                slot: UnsafeCell::new([const { MaybeUninit::uninit() }; SLOT_WORDS]),
             }
         }
 
@@ -222,71 +217,28 @@ mod descriptor {
             self.stack.store(stack.map_or(0, Stack::base), Ordering::Relaxed);
         }
 
-        /// Moves in on the stack of `host`, which waits for it, below `boundary`. By the host, which has claimed it.
-        #[inline]
-        pub(crate) fn move_in(&'static self, host: &'static G, boundary: usize) {
-            self.order.set(host.order.get());
-            self.set_stack(host.stack());
-            self.joiner.set(Some(host));
-            self.boundary.store(boundary, Ordering::Relaxed);
-            // Release: pairs with the Acquire in `guest`, for dumps.
-            host.guest.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
-        }
-
-        /// Undoes [`move_in`](Self::move_in) when it is over; gives the host, whose stack is its own again.
-        #[inline]
-        pub(crate) fn move_out(&self) -> &'static G {
-            let host = self.joiner.take().expect("moved in");
-            host.guest.store(ptr::null_mut(), Ordering::Relaxed);
-            self.boundary.store(0, Ordering::Relaxed);
-            self.set_stack(None);
-            host
-        }
-
-        /// The goroutine that runs on this one's stack.
-        #[inline]
-        pub(crate) fn guest(&self) -> Option<&'static G> {
-            // SAFETY: null or a descriptor, which is never freed. Acquire: pairs with the Release in `move_in`.
-            unsafe { self.guest.load(Ordering::Acquire).as_ref() }
-        }
-
-        /// The goroutine on whose stack this one runs. For itself, or under its scan bit.
-        #[inline]
-        pub(crate) fn host(&self) -> Option<&'static G> {
-            if self.is_guest() { self.joiner.get() } else { None }
+        /// Where the `go!` stands that made it.
+        pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
+            // SAFETY: null or what `set_location` was given.
+            unsafe { self.location.load(Ordering::Relaxed).as_ref() }
         }
 
         #[inline]
-        pub(crate) fn is_guest(&self) -> bool {
-            self.boundary.load(Ordering::Relaxed) != 0
+        pub(crate) fn set_location(&self, location: &'static Location<'static>) {
+            self.location.store(ptr::from_ref(location).cast_mut(), Ordering::Relaxed);
         }
 
-        /// One past the highest address of its own frames.
-        pub(crate) fn frames_end(&self) -> usize {
-            match self.boundary.load(Ordering::Relaxed) {
-                0 => usize::MAX,
-                boundary => boundary,
-            }
-        }
-
-        /// Status and what it waits for, as others are to see it. One that waits for its guest has Running in
-        /// its word, because it goes on without being woken.
-        pub(crate) fn shown_status(&self) -> (Status, WaitReason) {
-            match self.status.get().0 {
-                Status::Running if self.guest().is_some() => (Status::Waiting, WaitReason::Join),
-                Status::Waiting => (Status::Waiting, self.wait_reason()),
-                status => (status, WaitReason::None),
-            }
-        }
-
+        /// Why it is about to wait, and the coarse time (see `Sched::coarse`).
         #[inline]
-        pub(crate) fn set_wait_reason(&self, reason: WaitReason) {
-            self.wait_reason.store(reason as u8, Ordering::Relaxed);
+        pub(crate) fn set_wait(&self, reason: WaitReason, now: u32) {
+            self.wait.store(now << 8 | reason as u32, Ordering::Relaxed);
         }
 
-        pub(crate) fn wait_reason(&self) -> WaitReason {
-            // SAFETY: written by `set_wait_reason` alone, or zero, which is `None`.
-            unsafe { std::mem::transmute(self.wait_reason.load(Ordering::Relaxed)) }
+        /// What [`set_wait`](Self::set_wait) was told last.
+        pub(crate) fn wait(&self) -> (WaitReason, u32) {
+            let word = self.wait.load(Ordering::Relaxed);
+            // SAFETY: written by `set_wait` alone, or zero, which is `None`.
+            (unsafe { std::mem::transmute::<u8, WaitReason>(word as u8) }, word >> 8)
         }
 
         /// Memory for the closure, then for the result.

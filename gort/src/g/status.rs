@@ -2,7 +2,7 @@
 //! stack.
 //!
 //! ```text
-//! bits 0..=3  status     bit 7  fresh     bits 8..=29  generation (one more at each new life)
+//! bits 0..=3  status     bits 8..=30  generation (one more at each new life)
 //!
 //!            newproc             claim              gopark
 //!   Idle ──▶ Dead ──▶ Runnable ──────▶ Running ──────────────▶ Waiting
@@ -14,8 +14,7 @@
 //!
 //! Who may move it: out of Running, Syscall and Dead only the goroutine's own thread (or the one that
 //! has just switched away from it), by a plain store: nobody else writes the word then. Out of Runnable
-//! whoever's compare-and-swap wins (a queue's entry or a join): [`StatusWord::claim`], and
-//! [`StatusWord::claim_fresh`] for one that has not run yet, which the fresh bit says. Out of Waiting
+//! whoever's compare-and-swap wins (a queue's entry or a join): [`StatusWord::claim`]. Out of Waiting
 //! the one waker that the wait queue or the commit word has chosen, by a plain store too.
 //!
 //! A scanner keeps a goroutine from *running*, not from being readied: it sets the scan word, and then looks
@@ -46,14 +45,9 @@ pub(crate) enum Status {
 }
 
 const STATUS: u32 = 0xf;
-/// Set by `revive`, cleared by the first claim.
-const FRESH: u32 = 1 << TAG_SHIFT;
-const TAG_SHIFT: u32 = 7;
 const GEN_SHIFT: u32 = 8;
 /// Generations count modulo this.
-const GENERATIONS: u32 = 1 << 22;
-/// Bits of a tag: the generation and the fresh bit below it.
-pub(crate) const TAG_BITS: u32 = GENERATIONS.trailing_zeros() + 1;
+pub(crate) const GENERATIONS: u32 = 1 << 23;
 
 impl Status {
     fn of(word: u32) -> Status {
@@ -120,24 +114,6 @@ impl StatusWord {
         self.word.load(Ordering::Relaxed) >> GEN_SHIFT
     }
 
-    /// What a queue's entry says of the goroutine beside its address.
-    #[inline]
-    pub(crate) fn tag(&self) -> u32 {
-        self.word.load(Ordering::Relaxed) >> TAG_SHIFT
-    }
-
-    /// The tag with which its present life began.
-    #[inline]
-    pub(crate) fn fresh_tag(&self) -> u32 {
-        self.tag() | 1
-    }
-
-    /// Whether it has not run yet; only in one direction may that change while its life lasts.
-    #[inline]
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.tag() & 1 != 0
-    }
-
     /// A move by the word's only writer: from Idle, Dead, Running or Syscall. `from` is checked.
     #[inline]
     pub(crate) fn set(&self, from: Status, to: Status) {
@@ -159,17 +135,17 @@ impl StatusWord {
         }
         let generation = ((word >> GEN_SHIFT) + 1) % GENERATIONS;
         // Release: publishes the closure and the descriptor's fields to the claimer.
-        self.word.store(generation << GEN_SHIFT | FRESH | Status::Runnable as u32, Ordering::Release);
+        self.word.store(generation << GEN_SHIFT | Status::Runnable as u32, Ordering::Release);
         generation
     }
 
-    /// Runnable, as the tag has it, to Running. At most one claim succeeds for one period of being
+    /// Runnable, in this generation, to Running. At most one claim succeeds for one period of being
     /// Runnable; false means that the entry is stale.
     #[inline]
     #[must_use]
-    pub(crate) fn claim(&self, tag: u32) -> bool {
-        let runnable = tag << TAG_SHIFT | Status::Runnable as u32;
-        let running = runnable & !(STATUS | FRESH) | Status::Running as u32;
+    pub(crate) fn claim(&self, generation: u32) -> bool {
+        let runnable = generation << GEN_SHIFT | Status::Runnable as u32;
+        let running = generation << GEN_SHIFT | Status::Running as u32;
         // SeqCst: the load of the scan word comes after it (pairs with the fence in `scan`). Its Acquire pairs
         // with the Release of `set`, `revive` and `ready`.
         if self.word.compare_exchange(runnable, running, Ordering::SeqCst, Ordering::Relaxed).is_err() {
@@ -192,15 +168,6 @@ impl StatusWord {
         }
     }
 
-    /// A claim by somebody who knows that the life has not changed: true if the goroutine has not run yet,
-    /// and the caller alone is to run it.
-    #[inline]
-    #[must_use]
-    pub(crate) fn claim_fresh(&self) -> bool {
-        let tag = self.tag();
-        tag & 1 != 0 && self.claim(tag)
-    }
-
     /// Waiting to Runnable, by the one waker that was chosen.
     #[inline]
     pub(crate) fn ready(&self) {
@@ -213,7 +180,8 @@ impl StatusWord {
     }
 
     /// If the goroutine is Waiting or Runnable: it does not run until [`StatusWord::unscan`]. Gives the status it
-    /// was found in. `None` also when somebody else scans it.
+    /// was found in. One that is Waiting may be switching away still: its context is saved once its gobuf is full.
+    /// `None` also when somebody else scans it.
     #[must_use]
     pub(crate) fn scan(&self) -> Option<Status> {
         // Acquire: the scanner before is done with the stack.
@@ -223,7 +191,8 @@ impl StatusWord {
         // Pairs with the exchange in `claim`: it comes before this, and we see Running, or after, and the claimer
         // sees our 1.
         fence(Ordering::SeqCst);
-        // Acquire: the context that was saved before it became Runnable.
+        // Acquire: the context that was saved before it became Runnable; and that its gobuf was emptied before it
+        // became Waiting.
         let status = Status::of(self.word.load(Ordering::Acquire));
         if matches!(status, Status::Waiting | Status::Runnable) {
             return Some(status);
@@ -255,82 +224,73 @@ mod models {
     use super::*;
     use crate::primitive::UnsafeCell;
     use loom::sync::Arc;
+    use loom::sync::atomic::AtomicUsize;
     use loom::thread;
 
     struct Goroutine {
         status: StatusWord,
-        /// Its stack: loom reports two at a time.
+        /// As `gobuf.rs` has it: Release by who completes the switch, Acquire by a dump that looks.
+        gobuf: AtomicUsize,
+        /// What lies on its stack: touched by itself and by whoever walks it.
         stack: UnsafeCell<u32>,
     }
 
-    // SAFETY: that accesses of `stack` exclude each other is what the models check.
+    // SAFETY: that accesses of `stack` exclude each other is what the model checks.
     unsafe impl Sync for Goroutine {}
 
-    /// A goroutine that waits is readied and claimed while a scanner looks at its stack.
-    #[test]
-    fn scan_against_ready_and_claim() {
-        loom::model(|| {
-            let g = Arc::new(Goroutine { status: StatusWord::new(), stack: UnsafeCell::new(0) });
-            g.status.set(Status::Idle, Status::Dead);
-            g.status.revive();
-            assert!(g.status.claim(g.status.tag()));
-            g.status.set(Status::Running, Status::Waiting);
-            let runner = thread::spawn({
-                let g = g.clone();
-                move || {
-                    g.status.ready();
-                    assert!(g.status.claim(g.status.tag()), "nobody else claims it");
-                    // SAFETY: checked by loom.
-                    g.stack.with_mut(|s| unsafe { *s += 1 });
-                }
-            });
-            if g.status.scan().is_some() {
-                // SAFETY: checked by loom.
-                g.stack.with_mut(|s| unsafe { *s += 1 });
-                g.status.unscan();
-            }
-            runner.join().unwrap();
-        });
+    fn touch(g: &Goroutine) {
+        // SAFETY: checked by loom.
+        g.stack.with_mut(|s| unsafe { *s += 1 });
     }
 
-    /// A join claims a goroutine that has not run while a thief runs it, parks it, readies it and another claims
-    /// it by its new entry: the closure is taken once, and each period of being Runnable has one claimer.
+    /// A goroutine parks, a waker readies it, another M runs it, and a dump walks its stack in the meantime: each
+    /// has the stack for itself, and the context is neither lost nor taken twice.
     #[test]
-    fn a_join_and_a_thief() {
+    fn a_dump_against_park_and_ready() {
         loom::model(|| {
-            struct Goroutine {
-                status: StatusWord,
-                closure: loom::cell::UnsafeCell<u32>,
-            }
-            let g =
-                Arc::new(Goroutine { status: StatusWord::new(), closure: loom::cell::UnsafeCell::new(0) });
+            let g = Arc::new(Goroutine {
+                status: StatusWord::new(),
+                gobuf: AtomicUsize::new(0),
+                stack: UnsafeCell::new(0),
+            });
             g.status.set(Status::Idle, Status::Dead);
-            // SAFETY: not published yet.
-            g.closure.with_mut(|c| unsafe { *c = 1 });
-            g.status.revive();
-            let entry = g.status.tag();
-            let take = |g: &Goroutine| {
-                // SAFETY: claimed fresh: ours. loom checks it.
-                g.closure.with_mut(|c| assert_eq!(unsafe { std::mem::take(&mut *c) }, 1, "run twice"));
-            };
-            let thief = thread::spawn({
+            let generation = g.status.revive();
+            assert!(g.status.claim(generation));
+            let scanner = thread::spawn({
                 let g = g.clone();
                 move || {
-                    if !g.status.claim(entry) {
-                        return false;
+                    if g.status.scan().is_none() {
+                        return 0;
                     }
-                    take(&g);
-                    g.status.set(Status::Running, Status::Waiting);
-                    g.status.ready();
-                    assert!(g.status.claim(g.status.tag()), "nobody else knows its new entry");
-                    true
+                    let sp = g.gobuf.load(Ordering::Acquire);
+                    if sp != 0 {
+                        g.gobuf.store(0, Ordering::Relaxed);
+                        touch(&g);
+                        g.gobuf.store(sp, Ordering::Release);
+                    }
+                    g.status.unscan();
+                    u32::from(sp != 0)
                 }
             });
-            let joined = g.status.claim_fresh();
-            if joined {
-                take(&g);
-            }
-            assert!(joined ^ thief.join().unwrap(), "exactly one runs it");
+            touch(&g);
+            g.status.set(Status::Running, Status::Waiting);
+            touch(&g);
+            // The switch: the resumed side stores the registers; from then on it may be readied.
+            g.gobuf.store(8, Ordering::Release);
+            let waker = thread::spawn({
+                let g = g.clone();
+                move || {
+                    g.status.ready();
+                    assert!(g.status.claim(generation));
+                    assert_eq!(g.gobuf.load(Ordering::Relaxed), 8, "the context");
+                    g.gobuf.store(0, Ordering::Relaxed);
+                    touch(&g);
+                }
+            });
+            let walked = scanner.join().unwrap();
+            waker.join().unwrap();
+            // SAFETY: all have ended.
+            g.stack.with(|s| assert_eq!(unsafe { *s }, 3 + walked));
         });
     }
 }
@@ -359,37 +319,13 @@ mod tests {
     fn a_claim_of_an_earlier_life_fails() {
         let word = StatusWord::new();
         word.set(Status::Idle, Status::Dead);
-        word.revive();
-        let first = word.tag();
+        let first = word.revive();
         assert!(word.claim(first));
         assert!(!word.claim(first), "claimed twice");
         word.set(Status::Running, Status::Dead);
-        word.revive();
+        let second = word.revive();
         assert!(!word.claim(first), "claimed by a stale entry");
-        assert!(word.claim(word.tag()));
-    }
-
-    #[test]
-    fn only_one_that_has_not_run_is_fresh() {
-        let word = StatusWord::new();
-        word.set(Status::Idle, Status::Dead);
-        word.revive();
-        let first = word.tag();
-        assert!(word.claim_fresh());
-        assert!(!word.claim_fresh(), "claimed twice");
-        assert!(!word.claim(first), "claimed by a stale entry");
-        word.set(Status::Running, Status::Runnable);
-        assert!(!word.claim_fresh(), "it has run");
-        assert!(!word.claim(first), "the entry of its first period is stale");
-        assert!(word.claim(word.tag()));
-    }
-
-    #[test]
-    fn generations_wrap() {
-        let word = StatusWord::new();
-        word.word.store((GENERATIONS - 1) << GEN_SHIFT | Status::Dead as u32, Ordering::Relaxed);
-        assert_eq!(word.revive(), 0);
-        assert!(word.tag() < 1 << TAG_BITS);
+        assert!(word.claim(second));
     }
 
     #[test]
@@ -397,16 +333,16 @@ mod tests {
         let word = StatusWord::new();
         assert_eq!(word.scan(), None);
         word.set(Status::Idle, Status::Dead);
-        word.revive();
+        let generation = word.revive();
         assert_eq!(word.scan(), Some(Status::Runnable));
         assert_eq!(word.scan(), None, "scanned twice at once");
         word.unscan();
-        assert!(word.claim(word.tag()));
+        assert!(word.claim(generation));
         assert_eq!(word.scan(), None);
         word.set(Status::Running, Status::Waiting);
         assert_eq!(word.scan(), Some(Status::Waiting));
         word.unscan();
         word.ready();
-        assert!(word.claim(word.tag()));
+        assert!(word.claim(generation));
     }
 }

@@ -160,6 +160,10 @@ pub(crate) mod current {
     }
 
     /// Models choose an order by their arms'.
+    pub(crate) fn note() -> i64 {
+        0
+    }
+
     pub(crate) fn random_below(_: u32) -> u32 {
         0
     }
@@ -214,6 +218,8 @@ pub(crate) mod park {
     pub(crate) fn gopark(after: After, _: WaitReason) {
         wait(after, NEVER);
     }
+
+    pub(crate) use gopark as gopark_inline;
 
     pub(crate) fn gopark_unlock(lock: &Lock, reason: WaitReason) {
         gopark(After::Unlock(lock), reason);

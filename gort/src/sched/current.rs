@@ -8,6 +8,7 @@ use super::m::M;
 use super::{SCHED, thread};
 use crate::biased_lock::Slot;
 use crate::g::G;
+use crate::lock::NO_GOROUTINE;
 use crate::tls;
 use std::sync::atomic::Ordering;
 
@@ -49,6 +50,15 @@ pub(crate) fn g() -> &'static G {
 #[inline]
 pub(crate) fn goroutine() -> Option<&'static G> {
     m().map(|mp| mp.curg.get())
+}
+
+/// The running goroutine as the note of a lock has it ([`crate::lock::Noted`]).
+#[inline]
+pub(crate) fn note() -> i64 {
+    match m() {
+        Some(mp) => mp.curg.get().id() as i64,
+        None => NO_GOROUTINE,
+    }
 }
 
 /// A random number below `n`, for choices that must be fair.

@@ -7,7 +7,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{SCHED, sigqueue, traceback};
+use super::debugvars::{TracebackLevel, traceback_level};
+use super::{SCHED, quit, sigqueue, traceback};
 use crate::sys::clock::NEVER;
 use crate::sys::write_stderr;
 
@@ -44,17 +45,16 @@ fn no_foreign_thread() -> bool {
 
 #[cold]
 fn report() -> ! {
-    let text = if SCHED.main_exited.load(Ordering::Relaxed) && SCHED.num_goroutine() == 0 {
-        "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n".to_string()
+    if SCHED.main_exited.load(Ordering::Relaxed) && SCHED.num_goroutine() == 0 {
+        write_stderr(b"fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n");
     } else {
-        let mut text = "fatal error: all goroutines are asleep - deadlock!\n".to_string();
-        for goroutine in traceback::all() {
-            text.push('\n');
-            text.push_str(&goroutine);
+        write_stderr(b"fatal error: all goroutines are asleep - deadlock!\n");
+        if traceback_level() > TracebackLevel::None {
+            // SAFETY: nobody runs, and nobody is left who could ready anybody.
+            for goroutine in unsafe { traceback::deadlocked() } {
+                write_stderr(format!("\n{goroutine}").as_bytes());
+            }
         }
-        text
-    };
-    write_stderr(text.as_bytes());
-    // SAFETY: ends the process at once; nothing of it can go on anyway.
-    unsafe { libc::_exit(2) }
+    }
+    quit::exit()
 }

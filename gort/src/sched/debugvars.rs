@@ -81,15 +81,26 @@ pub(crate) enum TracebackLevel {
     System,
 }
 
-/// `GOTRACEBACK`, read once.
-pub(crate) fn traceback_level() -> TracebackLevel {
-    static LEVEL: OnceLock<TracebackLevel> = OnceLock::new();
+/// `GOTRACEBACK`, read once: how much is shown, and whether the process ends by SIGABRT.
+fn traceback() -> (TracebackLevel, bool) {
+    static LEVEL: OnceLock<(TracebackLevel, bool)> = OnceLock::new();
     *LEVEL.get_or_init(|| match std::env::var("GOTRACEBACK").as_deref() {
-        Ok("none" | "0") => TracebackLevel::None,
-        Ok("all" | "1") => TracebackLevel::All,
-        Ok("system" | "2" | "crash") => TracebackLevel::System,
-        _ => TracebackLevel::Single,
+        Ok("none" | "0") => (TracebackLevel::None, false),
+        Ok("all" | "1") => (TracebackLevel::All, false),
+        Ok("system" | "2") => (TracebackLevel::System, false),
+        Ok("crash") => (TracebackLevel::System, true),
+        _ => (TracebackLevel::Single, false),
     })
+}
+
+/// How much a traceback shows. Read at boot first: a handler may ask.
+pub(crate) fn traceback_level() -> TracebackLevel {
+    traceback().0
+}
+
+/// Whether a report ends in a core dump.
+pub(crate) fn crash() -> bool {
+    traceback().1
 }
 
 /// `GOMAXPROCS` as Go reads it: a positive decimal number that fits 32 bits, or nothing.

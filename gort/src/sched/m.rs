@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use super::claim::Claim;
 use super::p::P;
+use super::traceback::ask::Question;
 use crate::biased_lock::Slot;
 use crate::g::{G, Kind, slab};
 use crate::note::Note;
 use crate::rand::Rand;
+use crate::sys::guarded::Guard;
 
 /// Something that a goroutine has its g0 do: a function and its argument.
 #[derive(Clone, Copy)]
@@ -83,6 +85,12 @@ pub(crate) struct M {
     pub(crate) pending: Cell<Option<&'static G>>,
     /// What g0 is asked to run.
     pub(crate) call: Cell<Option<Call>>,
+    /// The goroutine that g0 runs a call for. Read by a handler on this thread.
+    pub(crate) serves: Cell<Option<&'static G>>,
+    /// What a dump asks of the goroutine that runs here. Who swaps it out has it.
+    pub(crate) asked: AtomicPtr<Question>,
+    /// Around a walk of a stack in a handler.
+    pub(crate) guard: Guard,
     pub(crate) start: StartFn,
     /// Whether its thread is there for sure. Written by who starts it.
     pub(crate) started: Mark,
@@ -120,6 +128,9 @@ impl M {
             lockedg: Cell::new(None),
             pending: Cell::new(None),
             call: Cell::new(None),
+            serves: Cell::new(None),
+            asked: AtomicPtr::new(ptr::null_mut()),
+            guard: Guard::new(),
             start,
             started: Mark::default(),
             tid: AtomicI32::new(0),

@@ -8,7 +8,6 @@ pub(crate) mod current;
 pub(crate) mod deadlock;
 pub(crate) mod debugvars;
 pub(crate) mod idle;
-pub(crate) mod inline;
 pub(crate) mod labels;
 pub(crate) mod m;
 pub(crate) mod newproc;
@@ -17,6 +16,7 @@ pub(crate) mod p;
 pub(crate) mod panic;
 pub(crate) mod park;
 pub(crate) mod procresize;
+pub(crate) mod quit;
 pub(crate) mod retake;
 pub(crate) mod rt0;
 pub(crate) mod schedinit;
@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 use crate::g::G;
 use crate::global_runq::GlobalRunq;
 use crate::lock::Lock;
+use crate::sys::clock;
 use idle::Idle;
 use m::M;
 use p::P;
@@ -96,6 +97,8 @@ pub(crate) struct Sched {
     /// Whether sysmon sleeps until told.
     pub(crate) sysmon_sleeps: AtomicBool,
     pub(crate) sysmon: crate::note::Note,
+    /// The coarse time, which sysmon keeps; zero while it sleeps until told.
+    coarse: AtomicU32,
     /// Whether the main goroutine has ended by goexit.
     pub(crate) main_exited: AtomicBool,
     /// Lone wakes that found nothing, lately: a shift. See `wake::lone`.
@@ -137,6 +140,7 @@ pub(crate) static SCHED: Sched = Sched {
     poller: AtomicPtr::new(ptr::null_mut()),
     sysmon_sleeps: AtomicBool::new(false),
     sysmon: crate::note::Note::new(),
+    coarse: AtomicU32::new(0),
     main_exited: AtomicBool::new(false),
     lone_shift: AtomicU32::new(0),
     ancestors: AtomicU32::new(0),
@@ -150,6 +154,29 @@ impl Sched {
     pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut Locked) -> R) -> R {
         // SAFETY: the lock is held.
         self.lock.with(|| f(unsafe { &mut *self.locked.get() }))
+    }
+
+    /// The time in units of 4.3 s, for the minutes that a goroutine has waited: a load, not a look at the clock.
+    #[inline(always)]
+    pub(crate) fn coarse(&self) -> u32 {
+        match self.coarse.load(Ordering::Relaxed) {
+            0 => self.coarse_by_clock(),
+            coarse => coarse,
+        }
+    }
+
+    #[cold]
+    fn coarse_by_clock(&self) -> u32 {
+        clock::coarse(clock::nanotime())
+    }
+
+    /// For sysmon: it is `now`. None: sysmon is about to sleep and does not know how long.
+    pub(crate) fn set_coarse(&self, now: Option<u64>) {
+        let coarse = now.map_or(0, clock::coarse);
+        // Most rounds change nothing: the line stays in everybody's cache.
+        if self.coarse.load(Ordering::Relaxed) != coarse {
+            self.coarse.store(coarse, Ordering::Relaxed);
+        }
     }
 
     /// GOMAXPROCS.
@@ -200,7 +227,7 @@ impl Sched {
 
     /// The earliest timer of all Ps.
     pub(crate) fn next_timer(&self) -> u64 {
-        self.all_ps().map(|pp| pp.timers.next()).min().unwrap_or(crate::sys::clock::NEVER)
+        self.all_ps().map(|pp| pp.timers.next()).min().unwrap_or(clock::NEVER)
     }
 
     /// Goroutines of the user's that have begun and not ended. Ends are summed first: a goroutine that

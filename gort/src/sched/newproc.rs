@@ -197,7 +197,7 @@ fn new_g(gp: &'static G, mp: Option<&'static M>, pc: usize, location: &'static L
     gp.goexiting.set(false);
     gp.goid.store(next_goid(mp), Ordering::Relaxed);
     gp.gopc.store(pc, Ordering::Relaxed);
-    gp.location.set(Some(location));
+    gp.set_location(location);
     gp.join.store(join, Ordering::Relaxed);
     // Its park token is of this life.
     gp.token.store(0, Ordering::Relaxed);
@@ -213,10 +213,10 @@ fn new_g(gp: &'static G, mp: Option<&'static M>, pc: usize, location: &'static L
 fn inherit(parent: &'static G, gp: &'static G) {
     if !parent.extras().is_null() {
         // SAFETY: the parent is the caller, the child is not published yet.
-        let labels = unsafe { extras::get(parent) }.and_then(|e| e.labels.clone());
+        let labels = unsafe { extras::get(parent) }.and_then(|e| e.shown.labels.clone());
         if labels.is_some() {
             // SAFETY: as above.
-            unsafe { extras::of(gp) }.labels = labels;
+            unsafe { extras::of(gp) }.shown.labels = labels;
         }
     }
     if SCHED.ancestors.load(Ordering::Relaxed) > 0 {
@@ -233,17 +233,16 @@ fn save_ancestors(parent: &'static G, gp: &'static G) {
     }
     let mut ancestors = vec![Ancestor {
         goid: parent.id(),
-        frames: super::traceback::here(),
+        pcs: super::traceback::here().pcs,
         gopc: parent.gopc.load(Ordering::Relaxed),
-        location: parent.location.get(),
+        location: parent.location(),
     }];
     // SAFETY: as in `inherit`.
-    if let Some(extras) = unsafe { extras::get(parent) } {
-        ancestors.extend(extras.ancestors.iter().cloned());
-    }
+    let older = unsafe { extras::get(parent) }.and_then(|e| e.shown.ancestors.clone());
+    ancestors.extend(older.iter().flat_map(|older| older.iter().cloned()));
     ancestors.truncate(SCHED.ancestors.load(Ordering::Relaxed) as usize);
     // SAFETY: as in `inherit`.
-    unsafe { extras::of(gp) }.ancestors = ancestors;
+    unsafe { extras::of(gp) }.shown.ancestors = Some(ancestors.into());
 }
 
 /// Applies what the maker has asked for.
@@ -254,7 +253,7 @@ pub(crate) fn specify(gp: &'static G, spec: &Spec) {
     }
     if let Some(name) = &spec.name {
         // SAFETY: not published yet.
-        unsafe { extras::of(gp) }.name = Some(name.clone());
+        unsafe { extras::of(gp) }.shown.name = Some(name.clone());
     }
     if spec.system {
         gp.kind.set(Kind::System);

@@ -13,36 +13,30 @@
 //!   4. sleeps, then status 2
 //! ```
 //!
-//! A fault anywhere else goes to whoever handled it before.
+//! A fault in a guarded walk of a stack ends that walk. One anywhere else goes to whoever handled it before.
 //!
 //! Go: signal_unix.go `sighandler`, stack.go `newstack`, "stack overflow".
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use super::debugvars::{TracebackLevel, traceback_level};
 use super::m::M;
-use super::{SCHED, traceback};
+use super::traceback::{self, Frames};
+use super::{SCHED, quit};
 use crate::g::G;
-use crate::stack::Stack;
 use crate::sys::{clock, signal, write_stderr};
 use crate::tls;
 
 /// Seconds until the process ends without the rest of the report.
 const PATIENCE: i64 = 2;
-/// Innermost and outermost frames that are shown. Go: `tracebackInnerFrames`, `tracebackOuterFrames`.
-const INNER: usize = 50;
-const OUTER: usize = 50;
-
 static OLD: OnceLock<[Option<signal::Action>; 2]> = OnceLock::new();
 /// Whose stack is used up. Release: pairs with sysmon's Acquire.
 static GOROUTINE: AtomicPtr<G> = AtomicPtr::new(ptr::null_mut());
-/// Frames found, plus one once that is all. Release: pairs with sysmon's Acquire.
-static WALKED: AtomicU32 = AtomicU32::new(0);
-static FIRST: [AtomicUsize; INNER] = [const { AtomicUsize::new(0) }; INNER];
-/// A ring of the latest.
-static LAST: [AtomicUsize; OUTER] = [const { AtomicUsize::new(0) }; OUTER];
+/// Whether all of its frames are there. Release: pairs with sysmon's Acquire.
+static WALKED: AtomicBool = AtomicBool::new(false);
+static FRAMES: Frames = Frames::new();
 
 /// Installs the handlers.
 pub(crate) fn install() {
@@ -50,8 +44,13 @@ pub(crate) fn install() {
 }
 
 extern "C" fn on_fault(number: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    if let Some(gp) = overflowed(signal::fault_address(info)) {
-        report(gp);
+    // SAFETY: the word is zero or the address of an M, and Ms are never freed.
+    let mp = unsafe { (tls::get::<{ tls::THREAD_OF }>() as *const M).as_ref() };
+    if mp.is_some_and(|mp| mp.guard.catch(context)) {
+        return;
+    }
+    if let Some(gp) = overflowed(mp, signal::fault_address(info)) {
+        report(gp, signal::interrupted(context).0);
     }
     let old = OLD.get().and_then(|old| old[usize::from(number == libc::SIGBUS)].as_ref());
     match old {
@@ -62,15 +61,13 @@ extern "C" fn on_fault(number: libc::c_int, info: *mut libc::siginfo_t, context:
 }
 
 /// The goroutine of this thread, if the address lies in its stack's guard.
-fn overflowed(address: usize) -> Option<&'static G> {
-    // SAFETY: the word is zero or the address of an M, and Ms are never freed.
-    let mp = unsafe { (tls::get::<{ tls::THREAD_OF }>() as *const M).as_ref() }?;
-    let gp = mp.curg.get();
+fn overflowed(mp: Option<&'static M>, address: usize) -> Option<&'static G> {
+    let gp = mp?.curg.get();
     let stack = gp.stack()?;
     (stack.base()..stack.lo()).contains(&address).then_some(gp)
 }
 
-fn report(gp: &'static G) -> ! {
+fn report(gp: &'static G, pc: usize) -> ! {
     let first = GOROUTINE.compare_exchange(
         ptr::null_mut(),
         ptr::from_ref(gp).cast_mut(),
@@ -80,51 +77,38 @@ fn report(gp: &'static G) -> ! {
     if first.is_ok() {
         let mut line = Line::new();
         line.text(b"runtime: goroutine stack exceeds ");
-        let own = gp.stack().map_or(0..0, |stack| stack.lo()..stack.hi().min(gp.frames_end()));
-        line.number(own.len(), 10);
+        line.number(gp.stack().map_or(0, |stack| stack.hi() - stack.lo()), 10);
         line.text(b"-byte limit\nfatal error: stack overflow\n\nruntime: pcs");
         line.write();
         SCHED.sysmon.wakeup();
-        walk(gp);
+        walk(pc);
         write_stderr(b"\n\n");
     }
     signal::sleep_seconds(PATIENCE);
-    exit()
+    quit::exit()
 }
 
-fn exit() -> ! {
-    // SAFETY: ends the process at once; nothing of it can go on anyway.
-    unsafe { libc::_exit(2) }
-}
-
-/// Collects return addresses, and writes the innermost as they are. The frames of a host are not the
-/// goroutine's; those of this handler are on another stack.
-fn walk(gp: &'static G) {
-    let hosts = gp.frames_end()..gp.stack().map_or(0, Stack::hi);
+/// Collects return addresses from the fault on, and writes the innermost as they are.
+fn walk(fault: usize) {
     let mut n = 0;
-    // SAFETY: std's lock around the unwinder's caches is not needed for raw addresses; the thread is in a
-    // handler, and takes no lock that it may hold.
-    unsafe {
-        backtrace::trace_unsynchronized(|frame| {
-            if hosts.contains(&(frame.sp() as usize)) {
-                return false;
-            }
-            let pc = frame.ip() as usize;
-            if n < INNER {
-                FIRST[n].store(pc, Ordering::Relaxed);
-            }
-            LAST[n % OUTER].store(pc, Ordering::Relaxed);
-            if n < 16 {
-                let mut line = Line::new();
-                line.text(b" 0x");
-                line.number(pc, 16);
-                line.write();
-            }
-            n += 1;
-            n < 1 << 20
-        });
-    }
-    WALKED.store(n as u32 + 1, Ordering::Release);
+    let each = |ip: usize| {
+        // The handler's own frames come first. A symbol is looked up before a return address, and this is none.
+        let first = n == 0 && ip == fault;
+        if n == 0 && !first {
+            return None;
+        }
+        if n < 16 {
+            let mut line = Line::new();
+            line.text(b" 0x");
+            line.number(ip, 16);
+            line.write();
+        }
+        n += 1;
+        Some(ip + usize::from(first))
+    };
+    // SAFETY: the thread is in a handler, and the unwinder takes no lock that it may hold; see `traceback::ask`.
+    unsafe { FRAMES.walk(each) };
+    WALKED.store(true, Ordering::Release);
 }
 
 /// For sysmon: if a goroutine has used up its stack, the rest of the report.
@@ -138,25 +122,19 @@ pub(crate) fn check() {
 #[cold]
 fn finish(gp: &'static G) -> ! {
     let until = clock::nanotime() + PATIENCE as u64 * 1_000_000_000;
-    while WALKED.load(Ordering::Acquire) == 0 && clock::nanotime() < until {
+    while !WALKED.load(Ordering::Acquire) && clock::nanotime() < until {
         std::thread::yield_now();
     }
     if traceback_level() > TracebackLevel::None {
-        let n = (WALKED.load(Ordering::Acquire) as usize).saturating_sub(1);
-        let pc = |slot: &AtomicUsize| slot.load(Ordering::Relaxed);
-        let first: Vec<usize> = FIRST[..n.min(INNER)].iter().map(pc).collect();
-        let last: Vec<usize> =
-            (INNER.max(n.saturating_sub(OUTER))..n).map(|i| pc(&LAST[i % OUTER])).collect();
-        let elided = n - first.len() - last.len();
-        write_stderr(traceback::overflowed(gp, &first, elided, &last).as_bytes());
+        // SAFETY: it is in the handler for good.
+        write_stderr(unsafe { traceback::running(gp, FRAMES.take()) }.as_bytes());
         if traceback_level() >= TracebackLevel::All {
-            for other in traceback::all_but(gp) {
-                write_stderr(b"\n");
-                write_stderr(other.as_bytes());
+            for other in traceback::last_words(Some(gp)) {
+                write_stderr(format!("\n{other}").as_bytes());
             }
         }
     }
-    exit()
+    quit::exit()
 }
 
 /// Text that is put together without allocating.

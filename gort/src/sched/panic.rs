@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use super::debugvars::{TracebackLevel, traceback_level};
-use super::{SCHED, current, traceback};
+use super::{SCHED, current, quit, traceback};
 use crate::g::{G, Kind, extras};
 use crate::sys::write_stderr;
 
@@ -66,17 +66,16 @@ pub(crate) fn die(gp: &'static G, status: i32) -> ! {
     let enough = if gp.id() == 1 { TracebackLevel::Single } else { TracebackLevel::None };
     if traceback_level() > enough {
         // SAFETY: the goroutine runs this itself.
-        let frames = unsafe { extras::get(gp) }.map(|e| std::mem::take(&mut e.panic_frames));
-        let mut text = String::from("\n");
-        text.push_str(&traceback::own(gp, &frames.unwrap_or_default()));
+        let (pcs, elided) =
+            unsafe { extras::get(gp) }.map(|e| std::mem::take(&mut e.panic_pcs)).unwrap_or_default();
+        write_stderr(format!("\n{}", traceback::own(gp, traceback::Trace { pcs, elided })).as_bytes());
         if traceback_level() >= TracebackLevel::All {
-            for other in traceback::all_but(gp) {
-                text.push('\n');
-                text.push_str(&other);
+            for other in traceback::last_words(Some(gp)) {
+                write_stderr(format!("\n{other}").as_bytes());
             }
         }
-        write_stderr(text.as_bytes());
     }
+    quit::abort_if_asked();
     std::process::exit(status)
 }
 
@@ -94,9 +93,9 @@ fn keep_frames() {
     if gp.kind.get() != Kind::User || traceback_level() == TracebackLevel::None {
         return;
     }
-    let frames = traceback::here();
+    let traceback::Trace { pcs, elided } = traceback::here();
     // SAFETY: the goroutine runs this itself, and no user code runs while the reference lives.
-    unsafe { extras::of(gp) }.panic_frames = frames;
+    unsafe { extras::of(gp) }.panic_pcs = (pcs, elided);
 }
 
 /// The main goroutine has ended by goexit: the others go on.

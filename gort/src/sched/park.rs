@@ -18,7 +18,7 @@ use super::m::M;
 use super::p::{P, PREEMPT};
 use super::schedule::{Pick, pick_next};
 use super::switch::{switch_to, switch_to_g0};
-use super::{section, thread, wake};
+use super::{SCHED, section, thread, wake};
 use crate::g::commit::Notify;
 use crate::g::status::Status;
 use crate::g::wait_reason::WaitReason;
@@ -46,7 +46,7 @@ pub(crate) fn gopark_inline(after: After, reason: WaitReason) {
     if std::ptr::eq(gp, mp.g0) {
         crate::sys::throw("gopark on the system stack");
     }
-    gp.set_wait_reason(reason);
+    gp.set_wait(reason, SCHED.coarse());
     gp.status.set(Status::Running, Status::Waiting);
     if mp.lockedg.get().is_some() || std::thread::panicking() {
         park_with_m(mp, gp, after);

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::debugvars;
 use super::m::M;
 use super::rt0::Options;
-use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize};
+use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize, quit};
 use crate::stack;
 use crate::sys::thread::SigMask;
 use crate::sys::{barrier, clock, mem, thread, throw};
@@ -102,7 +102,8 @@ pub(crate) fn mcommoninit(mp: &'static M) -> String {
 }
 
 fn gsignal_size() -> usize {
-    GSIGNAL.max(thread::min_sigstack() + (8 << 10))
+    // A fault within a handler's walk brings a second frame.
+    GSIGNAL.max(2 * thread::min_sigstack() + (16 << 10))
 }
 
 /// The signal mask that every M gets. Go: `msigsave`, `initSigmask`.
@@ -121,8 +122,9 @@ pub(crate) fn is_blocked(signal: i32) -> bool {
 pub(crate) fn tracebackinit() -> String {
     panic::install_hook();
     overflow::install();
+    quit::install();
     backtrace::trace(|_| false);
-    "panic hook and fault handlers chained, unwinder warm".into()
+    "panic hook, fault and SIGQUIT handlers chained, unwinder warm".into()
 }
 
 /// The Ps. Go: `schedinit`'s last part, `procresize`.

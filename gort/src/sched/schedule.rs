@@ -45,8 +45,8 @@ pub(crate) enum Pick {
 /// The right to run what `entry` names, unless the entry is stale.
 #[inline]
 fn claim(entry: crate::runq::Entry) -> Option<&'static G> {
-    let (gp, tag) = entry::unpack(entry);
-    gp.status.claim(tag).then_some(gp)
+    let (gp, generation) = entry::unpack(entry);
+    gp.status.claim(generation).then_some(gp)
 }
 
 /// The next goroutine of this M's P. `on_g0`: the caller is g0, which runs timers itself.
@@ -156,8 +156,10 @@ fn run_timers(mp: &'static M, pp: &'static P) {
 fn schedule(mp: &'static M) -> Result<Infallible, Dismissed> {
     loop {
         if let Some(call) = mp.call.take() {
+            mp.serves.set(Some(call.caller));
             // SAFETY: function and argument belong together and the caller waits for them.
             unsafe { (call.function)(call.argument) };
+            mp.serves.set(None);
             if call.caller.status.get().0 == Status::Syscall {
                 // It has blocked, and no P was idle on the way back: it queues like any other.
                 call.caller.status.set(Status::Syscall, Status::Runnable);

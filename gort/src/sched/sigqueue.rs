@@ -80,7 +80,6 @@ pub(crate) fn any_wanted() -> bool {
 
 /// Whether somebody has asked for this one. For handlers that would do something else about it, and that
 /// signal-hook calls first.
-#[allow(dead_code)]
 pub(crate) fn is_wanted(signal: i32) -> bool {
     WANTED.load(Ordering::SeqCst) & bit(signal) != 0
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::cooling::Cooling;
 use super::m::M;
 use super::retake::{Retake, Seen};
-use super::{SCHED, debugvars, overflow, trace, wake};
+use super::{SCHED, debugvars, overflow, quit, trace, wake};
 use crate::sys::clock::{self, NEVER};
 
 /// Sleep while goroutines block one after the other, while something waits in a queue, and while nothing does.
@@ -36,7 +36,9 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
     loop {
         sleep(seen, &cooling, &mut idle_rounds, vars.schedtrace);
         overflow::check();
+        quit::check();
         let now = clock::nanotime();
+        SCHED.set_coarse(Some(now));
         if vars.schedtrace > 0 && last_trace + vars.schedtrace * 1_000_000 <= now {
             last_trace = now;
             trace::schedtrace(vars.scheddetail, now);
@@ -77,6 +79,8 @@ fn sleep(seen: Seen, cooling: &Cooling, idle_rounds: &mut u32, schedtrace: u64) 
     // Pairs with the fence in `wake_sysmon`: either we see the busy P or it sees us asleep.
     fence(Ordering::SeqCst);
     if all_idle() {
+        // Who wakes up first looks at the clock itself.
+        SCHED.set_coarse(None);
         let now = clock::nanotime();
         let reap = if wake::reap_idle(now) { now + wake::IDLE_LIFE } else { NEVER };
         match reap.min(cooling.due()) {

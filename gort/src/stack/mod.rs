@@ -81,6 +81,14 @@ pub(crate) fn order_for(usable: usize) -> Option<u8> {
     (order < ORDERS).then_some(order as u8)
 }
 
+/// Gives the pages of the `bytes` below `sp` back to the kernel: on a stack whose owner does not run, nothing below
+/// its stack pointer is of use to anybody.
+pub(crate) fn give_back_below(sp: usize, bytes: usize) {
+    let page = crate::sys::mem::page_size();
+    let hi = sp & !(page - 1);
+    crate::sys::mem::give_back(hi - bytes, bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -110,6 +110,7 @@ impl<T: ?Sized> Mutex<T> {
     /// The guard of one who has the lock, and whether it panicked already when it locked.
     #[inline]
     fn guard(&self, panicking: bool) -> LockResult<MutexGuard<'_, T>> {
+        self.raw.note_holder();
         let guard = MutexGuard { mutex: self, panicking, not_send: PhantomData };
         if self.is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
     }

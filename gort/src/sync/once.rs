@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::g::wait_reason::WaitReason;
 use crate::primitive::{AtomicU32, Ordering, const_fn};
+use crate::sched::current;
 use crate::wait::Monitor;
 
 const INCOMPLETE: u32 = 0;
@@ -57,6 +58,7 @@ impl Drop for Running<'_> {
             INCOMPLETE
         };
         // Release: what the function did is seen by all who see COMPLETE.
+        self.once.waiters.note().store(0, Ordering::Relaxed);
         self.once.state.store(state, Ordering::Release);
         self.once.waiters.wake_all_if(|()| true);
     }
@@ -145,6 +147,7 @@ impl Once {
                     if begun.is_err() {
                         continue;
                     }
+                    self.waiters.note().store(current::note(), Ordering::Relaxed);
                     let mut running = Running { once: self, complete: false };
                     f(&OnceState { poisoned: state == POISONED });
                     running.complete = true;

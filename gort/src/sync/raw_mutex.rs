@@ -27,7 +27,7 @@
 use std::ptr;
 
 use crate::g::wait_reason::WaitReason;
-use crate::lock::Lock;
+use crate::lock::Noted;
 use crate::primitive::{AtomicU32, Ordering, const_fn, spin_loop};
 use crate::sched::current;
 use crate::sys::clock::nanotime;
@@ -47,7 +47,8 @@ const STARVING_AFTER: u64 = 1_000_000;
 /// See the module.
 pub(super) struct RawMutex {
     state: AtomicU32,
-    lock: Lock,
+    /// Beside it, who took the mutex last.
+    lock: Noted,
     fresh: WaitQueue,
     again: WaitQueue,
 }
@@ -60,7 +61,7 @@ unsafe impl Send for RawMutex {}
 impl RawMutex {
     const_fn! {
         pub(super) const fn new() -> Self {
-            Self { state: AtomicU32::new(0), lock: Lock::new(), fresh: WaitQueue::new(), again: WaitQueue::new() }
+            Self { state: AtomicU32::new(0), lock: Noted::new(), fresh: WaitQueue::new(), again: WaitQueue::new() }
         }
     }
 
@@ -72,6 +73,12 @@ impl RawMutex {
         if state & (LOCKED | STARVING) != 0 || self.take(state, false).is_err() {
             self.lock_slow();
         }
+    }
+
+    /// Says who has it, for dumps: who has just taken it.
+    #[inline]
+    pub(super) fn note_holder(&self) {
+        self.lock.note.store(current::note(), Ordering::Relaxed);
     }
 
     pub(super) fn try_lock(&self) -> bool {

@@ -22,8 +22,9 @@
 use std::ptr;
 
 use crate::g::wait_reason::WaitReason;
-use crate::lock::Lock;
+use crate::lock::Noted;
 use crate::primitive::{AtomicU32, Ordering, const_fn};
+use crate::sched::current;
 use crate::wait::{Chain, WaitQueue, Waiter};
 
 const WRITER: u32 = 1;
@@ -34,7 +35,8 @@ const MAX: u32 = u32::MAX - READER;
 /// See the module.
 pub(super) struct RawRwLock {
     state: AtomicU32,
-    lock: Lock,
+    /// Beside it, who wrote last, while it writes.
+    lock: Noted,
     readers: WaitQueue,
     writers: WaitQueue,
 }
@@ -49,7 +51,7 @@ impl RawRwLock {
         pub(super) const fn new() -> Self {
             Self {
                 state: AtomicU32::new(0),
-                lock: Lock::new(),
+                lock: Noted::new(),
                 readers: WaitQueue::new(),
                 writers: WaitQueue::new(),
             }
@@ -130,9 +132,16 @@ impl RawRwLock {
         }
     }
 
+    /// Says who writes, for dumps: who has just taken it.
+    #[inline]
+    pub(super) fn note_writer(&self) {
+        self.lock.note.store(current::note(), Ordering::Relaxed);
+    }
+
     /// The writer leaves. Never parks.
     #[inline]
     pub(super) fn unlock_write(&self) {
+        self.lock.note.store(0, Ordering::Relaxed);
         // Release: what was written is seen by the next.
         if self.state.compare_exchange(WRITER, 0, Ordering::Release, Ordering::Relaxed).is_err() {
             self.grant(true);
@@ -141,6 +150,7 @@ impl RawRwLock {
 
     /// The writer becomes a reader, and takes the readers who wait along. Never parks.
     pub(super) fn downgrade(&self) {
+        self.lock.note.store(0, Ordering::Relaxed);
         // Release: as in `unlock_write`.
         if self.state.compare_exchange(WRITER, READER, Ordering::Release, Ordering::Relaxed).is_err() {
             let chain = self.lock.with(|| self.admit_readers(READER));

@@ -91,6 +91,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         park::check_preempt();
         self.raw.write();
+        self.raw.note_writer();
         self.poison(rwlock_guard::writer(self))
     }
 
@@ -117,6 +118,7 @@ impl<T: ?Sized> RwLock<T> {
         if !self.raw.try_write() {
             return Err(TryLockError::WouldBlock);
         }
+        self.raw.note_writer();
         self.poison(rwlock_guard::writer(self)).map_err(TryLockError::Poisoned)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::g::wait_reason::WaitReason;
 use crate::sched::newproc::{getcallerpc, newproc};
@@ -29,14 +29,12 @@ pub struct WaitGroup {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    count: AtomicI64,
-    waiters: Monitor<()>,
-}
+/// The count is its monitor's note, which dumps show.
+struct Inner(Monitor<()>);
 
 impl Default for Inner {
     fn default() -> Self {
-        Self { count: AtomicI64::new(0), waiters: Monitor::new(()) }
+        Self(Monitor::new(()))
     }
 }
 
@@ -52,10 +50,10 @@ impl WaitGroup {
     /// When the count becomes negative, as in Go.
     pub fn add(&self, delta: i64) {
         // AcqRel: what was done before each `done` happens before the wait returns.
-        let count = self.inner.count.fetch_add(delta, Ordering::AcqRel) + delta;
+        let count = self.inner.0.note().fetch_add(delta, Ordering::AcqRel) + delta;
         assert!(count >= 0, "sync: negative WaitGroup counter");
         if count == 0 && delta != 0 {
-            self.inner.waiters.wake_all_if(|()| true);
+            self.inner.0.wake_all_if(|()| true);
         }
     }
 
@@ -72,7 +70,7 @@ impl WaitGroup {
         park::check_preempt();
         // Acquire: pairs with the Release in `add`. The last `done` takes the lock after its decrement,
         // so it finds us queued or we see zero.
-        self.inner.waiters.wait_if(WaitReason::WaitGroup, |()| self.inner.count.load(Ordering::Acquire) != 0);
+        self.inner.0.wait_if(WaitReason::WaitGroup, |()| self.inner.0.note().load(Ordering::Acquire) != 0);
     }
 
     /// Starts `f` as a goroutine that is counted: Go's `WaitGroup.Go`. It is counted out on every path,
@@ -101,7 +99,7 @@ impl WaitGroup {
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WaitGroup")
-            .field("count", &self.inner.count.load(Ordering::Relaxed))
+            .field("count", &self.inner.0.note().load(Ordering::Relaxed))
             .finish_non_exhaustive()
     }
 }

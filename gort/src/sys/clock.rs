@@ -30,3 +30,42 @@ pub(crate) fn at(when: std::time::Instant) -> u64 {
 pub(crate) fn timespec(when: u64) -> libc::timespec {
     libc::timespec { tv_sec: (when / 1_000_000_000) as libc::time_t, tv_nsec: (when % 1_000_000_000) as _ }
 }
+
+/// A coarse time that fits 24 bits beside something else: units of 2^32 ns, about 4.3 s. Never zero.
+pub(crate) fn coarse(time: u64) -> u32 {
+    (((time >> 32) + 1) as u32 & COARSE_MASK).max(1)
+}
+
+const COARSE_MASK: u32 = (1 << 24) - 1;
+
+/// Whole minutes from the coarse time `since` to `now`: never more than there were, and zero if `since` is.
+pub(crate) fn minutes_since(since: u32, now: u64) -> u64 {
+    if since == 0 {
+        return 0;
+    }
+    let units = coarse(now).wrapping_sub(since) & COARSE_MASK;
+    (u64::from(units.saturating_sub(1)) << 32) / 60_000_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes() {
+        let check = |since: u64, seconds: u64, expected: u64| {
+            let now = since + seconds * 1_000_000_000;
+            assert_eq!(minutes_since(coarse(since), now), expected, "{since} {seconds}");
+        };
+        let wraps = (1u64 << 56) - 40_000_000_000;
+        for since in [0, 1, 5_000_000_000, 1 << 50, wraps] {
+            check(since, 0, 0);
+            check(since, 59, 0);
+            check(since, 69, 1);
+            check(since, 119, 1);
+            check(since, 3700, 61);
+            check(since, 86_400 * 365, 525_599);
+        }
+        assert_eq!(minutes_since(0, u64::MAX), 0);
+    }
+}

@@ -141,3 +141,9 @@ pub(crate) fn populate(bases: &[usize], offset: usize, len: usize) {
 pub(crate) fn discard(bases: &[usize], offset: usize, len: usize) {
     let _ = advise(bases, offset, len, libc::MADV_DONTNEED);
 }
+
+/// Takes the pages behind `len` bytes at `at` away: they read as zero and are backed again when touched. Best effort.
+pub(crate) fn give_back(at: usize, len: usize) {
+    // SAFETY: the caller's mapping; what lay there is of no use.
+    unsafe { libc::madvise(at as *mut libc::c_void, len, libc::MADV_DONTNEED) };
+}

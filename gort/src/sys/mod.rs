@@ -3,7 +3,9 @@
 pub(crate) mod barrier;
 pub(crate) mod clock;
 pub(crate) mod futex;
+pub(crate) mod guarded;
 pub(crate) mod mem;
+pub(crate) mod module;
 pub(crate) mod signal;
 pub(crate) mod thread;
 

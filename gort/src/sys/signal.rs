@@ -34,6 +34,22 @@ impl Action {
         self
     }
 
+    /// Whether it is a function, and not the kernel's own doing.
+    pub(crate) fn is_handler(&self) -> bool {
+        let action = self.0.sa_sigaction;
+        action != libc::SIG_DFL && action != libc::SIG_IGN
+    }
+
+    /// Whether both call the same function in the same way.
+    pub(crate) fn same(&self, other: &Action) -> bool {
+        (self.0.sa_sigaction, self.0.sa_flags) == (other.0.sa_sigaction, other.0.sa_flags)
+    }
+
+    /// Whether it is this handler.
+    pub(crate) fn calls(&self, handler: Handler) -> bool {
+        self.0.sa_sigaction == handler as libc::sighandler_t
+    }
+
     /// Whether the kernel does what it does by default.
     pub(crate) fn is_default(&self) -> bool {
         self.0.sa_sigaction == libc::SIG_DFL
@@ -64,6 +80,18 @@ pub(crate) fn install(signal: libc::c_int, handler: Handler) -> Option<Action> {
     }
 }
 
+/// Makes `signal` do what it does by default.
+pub(crate) fn default(signal: libc::c_int) {
+    // SAFETY: sets a disposition that exists for every signal.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Sends `signal` to the thread `tid` of this process; false if there is none.
+pub(crate) fn send(tid: i32, signal: libc::c_int) -> bool {
+    // SAFETY: plain numbers; a thread that is gone is an error.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, signal) == 0 }
+}
+
 /// Does what would have been done without our handler. When that is the kernel's own doing, it is installed
 /// again: the instruction that has faulted faults once more.
 pub(crate) fn forward(
@@ -73,9 +101,8 @@ pub(crate) fn forward(
     context: *mut libc::c_void,
 ) {
     let action = old.0.sa_sigaction;
-    if action == libc::SIG_DFL || action == libc::SIG_IGN {
-        // SAFETY: it was this process's disposition before.
-        unsafe { libc::sigaction(signal, &old.0, ptr::null_mut()) };
+    if !old.is_handler() {
+        old.set(signal);
     } else if old.0.sa_flags & libc::SA_SIGINFO != 0 {
         // SAFETY: the disposition says that it is a handler of this type.
         let handler = unsafe { std::mem::transmute::<libc::sighandler_t, Handler>(action) };
@@ -92,6 +119,56 @@ pub(crate) fn forward(
 pub(crate) fn fault_address(info: *mut libc::siginfo_t) -> usize {
     // SAFETY: the kernel passes a valid siginfo to a handler of a fault.
     unsafe { (*info).si_addr() as usize }
+}
+
+/// Why a signal was sent: `si_code`.
+pub(crate) fn code(info: *mut libc::siginfo_t) -> i32 {
+    // SAFETY: the kernel passes a valid siginfo to a handler installed with SA_SIGINFO.
+    unsafe { (*info).si_code }
+}
+
+/// Program counter and stack pointer of what a handler has interrupted.
+pub(crate) fn interrupted(context: *mut libc::c_void) -> (usize, usize) {
+    // SAFETY: the kernel passes the interrupted registers to a handler installed with SA_SIGINFO.
+    let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    #[cfg(target_arch = "x86_64")]
+    let pair = (registers.gregs[libc::REG_RIP as usize], registers.gregs[libc::REG_RSP as usize]);
+    #[cfg(target_arch = "aarch64")]
+    let pair = (registers.pc, registers.sp);
+    (pair.0 as usize, pair.1 as usize)
+}
+
+/// Has the interrupted thread go on at `pc` with the stack pointer `sp` once the handler returns.
+pub(crate) fn go_on(context: *mut libc::c_void, pc: usize, sp: usize) {
+    // SAFETY: as in `interrupted`.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    #[cfg(target_arch = "x86_64")]
+    {
+        registers.gregs[libc::REG_RIP as usize] = pc as i64;
+        registers.gregs[libc::REG_RSP as usize] = sp as i64;
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        registers.pc = pc as u64;
+        registers.sp = sp as u64;
+    }
+}
+
+/// The interrupted code's `errno`: put back when dropped.
+pub(crate) struct Errno(libc::c_int);
+
+impl Errno {
+    pub(crate) fn save() -> Self {
+        // SAFETY: the address is the calling thread's own word.
+        Self(unsafe { *libc::__errno_location() })
+    }
+}
+
+impl Drop for Errno {
+    fn drop(&mut self) {
+        // SAFETY: as above; a handler's way back is on the same thread.
+        unsafe { *libc::__errno_location() = self.0 };
+    }
 }
 
 /// Lets the calling thread sleep; usable in a handler.

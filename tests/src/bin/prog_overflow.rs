@@ -30,9 +30,7 @@ fn main() {
             gort::park();
         }
         "blocking" => {
-            // Not joined: on a stack of its own.
-            gort::go!(|| gort::blocking(|| println!("{}", recurse(0))));
-            gort::park();
+            gort::spawn(|| gort::blocking(|| println!("{}", recurse(0)))).join().unwrap();
         }
         "wild" => gort::spawn(wild).join().unwrap(),
         "thread" => gort::blocking(|| on_a_thread(|| println!("{}", recurse(0)))),

@@ -1,0 +1,256 @@
+//! What a goroutine waits for, who has it, and who waits in a circle.
+//!
+//! What is waited for is the lock under which the goroutine has queued itself, which its after-switch action
+//! names anyhow; beside that lock stands a note ([`Noted`]) whose meaning the wait reason tells.
+//!
+//! Who has the other end of a channel nobody knows. When everybody sleeps the stacks stand still, and those on
+//! which the channel's address lies are named: a hint, as a moved value may leave its address behind, and an end
+//! that lies in the heap is not seen.
+//!
+//! Go has no counterpart.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
+
+use crate::g::wait_reason::WaitReason;
+use crate::g::{After, G};
+use crate::lock::{Lock, NO_GOROUTINE, Noted};
+
+/// What a goroutine waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    thing: Thing,
+    /// Its address.
+    at: usize,
+    /// Who has it: an id, 0 if nobody knows, or [`NO_GOROUTINE`].
+    holder: i64,
+    /// How much is left of it.
+    count: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thing {
+    Mutex,
+    RwLock,
+    Once,
+    WaitGroup,
+    Channel,
+    Goroutine,
+}
+
+/// What `gp` waits for, if that is known.
+///
+/// # Safety
+/// It is Waiting, held by its scan bit, and its registers are saved.
+pub(super) unsafe fn wait_of(gp: &'static G) -> Option<Wait> {
+    match gp.after.get() {
+        After::JoinOn(target) => {
+            let holder = target.id() as i64;
+            Some(Wait { thing: Thing::Goroutine, at: 0, holder, count: 0 })
+        }
+        // SAFETY: it has queued itself under this lock, which lives while it waits.
+        After::Unlock(lock) => unsafe { wait_under(lock, gp.wait().0) },
+        After::UnlockBiased(lock) => {
+            Some(Wait { thing: Thing::Channel, at: lock as usize, holder: 0, count: 0 })
+        }
+        _ => None,
+    }
+}
+
+/// # Safety
+/// The lock is alive, and who waits under it for this reason does so under a lock with a note where
+/// the note is looked at.
+unsafe fn wait_under(lock: *const Lock, reason: WaitReason) -> Option<Wait> {
+    let thing = match reason {
+        WaitReason::Mutex => Thing::Mutex,
+        WaitReason::RwLockRead | WaitReason::RwLockWrite => Thing::RwLock,
+        WaitReason::Once => Thing::Once,
+        WaitReason::WaitGroup => Thing::WaitGroup,
+        _ => return None,
+    };
+    // SAFETY: who waits for one of these does so under a lock with a note; see `Noted`.
+    let note = unsafe { (*lock.cast::<Noted>()).note.load(Ordering::Relaxed) };
+    let (holder, count) = if thing == Thing::WaitGroup { (0, note) } else { (note, 0) };
+    Some(Wait { thing, at: lock as usize, holder, count })
+}
+
+impl Wait {
+    /// `me` waits for this. `alive`: whether there is such a goroutine.
+    pub(super) fn text(&self, me: u64, alive: impl Fn(u64) -> bool, hints: Option<&Hints>) -> String {
+        let mut text = self.thing();
+        match self.holder {
+            _ if self.thing == Thing::Goroutine => {}
+            0 => {}
+            NO_GOROUTINE => text.push_str(", held by a thread that is no goroutine"),
+            id if id as u64 == me => text.push_str(", held by itself"),
+            id if alive(id as u64) => text.push_str(&format!(", held by goroutine {id}")),
+            id => text.push_str(&format!(", held by goroutine {id}, which has ended")),
+        }
+        if let (Thing::Channel | Thing::WaitGroup, Some(hints)) = (self.thing, hints) {
+            match hints.of(self.at, me).as_slice() {
+                [] => text.push_str(", on no other goroutine's stack"),
+                [one] => text.push_str(&format!(", on the stack of goroutine {one}")),
+                [some @ .., last] => {
+                    let some: Vec<_> = some.iter().map(u64::to_string).collect();
+                    text.push_str(&format!(", on the stacks of goroutines {} and {last}", some.join(", ")));
+                }
+            }
+        }
+        text
+    }
+
+    fn thing(&self) -> String {
+        let Wait { at, count, holder, .. } = self;
+        match self.thing {
+            Thing::Mutex => format!("mutex {at:#x}"),
+            Thing::RwLock => format!("rwlock {at:#x}"),
+            Thing::Once => format!("once {at:#x}"),
+            Thing::WaitGroup => format!("WaitGroup {at:#x} with counter {count}"),
+            Thing::Channel => format!("channel {at:#x}"),
+            Thing::Goroutine => format!("goroutine {holder} to end"),
+        }
+    }
+
+    /// The goroutine that alone can end the wait, if it is known.
+    fn next(&self) -> Option<u64> {
+        u64::try_from(self.holder).ok().filter(|&id| id != 0)
+    }
+}
+
+/// On whose stacks channels and the like were seen.
+#[derive(Default)]
+pub(super) struct Hints(HashMap<usize, Vec<u64>>);
+
+/// Descriptors past which stacks are not searched.
+const SEARCHED: usize = 1000;
+
+impl Hints {
+    /// Searches the stacks of goroutines that all sleep for what they wait for.
+    ///
+    /// # Safety
+    /// All of them sleep for good: their stacks stand still.
+    pub(super) unsafe fn search(all: &[(u64, &'static G)], waits: &BTreeMap<u64, Wait>) -> Option<Self> {
+        if all.len() > SEARCHED {
+            return None;
+        }
+        let mut hints = Self::default();
+        for wait in waits.values().filter(|w| matches!(w.thing, Thing::Channel | Thing::WaitGroup)) {
+            hints.0.insert(wait.at, Vec::new());
+        }
+        for &(id, gp) in all {
+            let Some(stack) = gp.stack().filter(|_| gp.gobuf.sp() != 0) else { continue };
+            for address in
+                (gp.gobuf.sp().next_multiple_of(size_of::<usize>())..stack.hi()).step_by(size_of::<usize>())
+            {
+                // SAFETY: inside a stack that stands still, aligned; what lies there is only compared.
+                let word = unsafe { (address as *const usize).read_volatile() };
+                // The lock comes first in what is waited for, and that after the two counts of its `Arc`.
+                for at in [word, word.wrapping_add(ARC)] {
+                    if let Some(ids) = hints.0.get_mut(&at)
+                        && ids.last() != Some(&id)
+                    {
+                        ids.push(id);
+                    }
+                }
+            }
+        }
+        Some(hints)
+    }
+
+    fn of(&self, at: usize, me: u64) -> Vec<u64> {
+        self.0.get(&at).into_iter().flatten().copied().filter(|&id| id != me).collect()
+    }
+}
+
+/// From the address of an `Arc`'s allocation to its value.
+const ARC: usize = 2 * size_of::<usize>();
+
+/// Those who wait in a circle, a paragraph for each circle.
+pub(super) fn circles(waits: &BTreeMap<u64, Wait>) -> Vec<String> {
+    let mut texts = Vec::new();
+    // In which walk a goroutine was first met.
+    let mut met: HashMap<u64, u64> = HashMap::new();
+    for &start in waits.keys() {
+        let mut path = Vec::new();
+        let mut id = start;
+        while let Some(next) = waits.get(&id).and_then(Wait::next)
+            && !met.contains_key(&id)
+        {
+            met.insert(id, start);
+            path.push(id);
+            id = next;
+        }
+        if met.get(&id) == Some(&start)
+            && let Some(i) = path.iter().position(|&p| p == id)
+        {
+            texts.push(circle(&path[i..], waits));
+        }
+    }
+    texts
+}
+
+/// One circle: each waits for the next, and the last for the first.
+fn circle(path: &[u64], waits: &BTreeMap<u64, Wait>) -> String {
+    let mut text = format!("goroutine {}", path[0]);
+    for (i, id) in path.iter().enumerate() {
+        let next = path[(i + 1) % path.len()];
+        let wait = &waits[id];
+        text.push_str(if i == 0 { " waits for " } else { ",\nwhich waits for " });
+        text.push_str(&wait.thing());
+        if wait.thing != Thing::Goroutine {
+            text.push_str(&format!(", held by goroutine {next}"));
+        }
+    }
+    text.push_str(": a circle\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mutex(holder: i64) -> Wait {
+        Wait { thing: Thing::Mutex, at: 0x10 * holder as usize, holder, count: 0 }
+    }
+
+    #[test]
+    fn circles_are_found_once() {
+        let check = |edges: &[(u64, i64)], expected: &[&str]| {
+            let waits = edges.iter().map(|&(id, holder)| (id, mutex(holder))).collect();
+            assert_eq!(circles(&waits), expected, "{edges:?}");
+        };
+        check(&[], &[]);
+        check(&[(1, 2)], &[]);
+        check(&[(1, 2), (2, 0)], &[]);
+        check(&[(1, 1)], &["goroutine 1 waits for mutex 0x10, held by goroutine 1: a circle\n"]);
+        check(
+            &[(1, 2), (2, 3), (3, 2), (4, 3)],
+            &[
+                "goroutine 2 waits for mutex 0x30, held by goroutine 3,\nwhich waits for mutex 0x20, held by goroutine 2: a circle\n",
+            ],
+        );
+        check(
+            &[(5, 6), (6, 5), (7, 7)],
+            &[
+                "goroutine 5 waits for mutex 0x60, held by goroutine 6,\nwhich waits for mutex 0x50, held by goroutine 5: a circle\n",
+                "goroutine 7 waits for mutex 0x70, held by goroutine 7: a circle\n",
+            ],
+        );
+    }
+
+    #[test]
+    fn who_holds_it() {
+        let check = |holder: i64, expected: &str| {
+            assert_eq!(
+                mutex(holder).text(7, |id| id < 10, None).split_once(", ").map_or("", |t| t.1),
+                expected
+            );
+        };
+        check(0, "");
+        check(7, "held by itself");
+        check(8, "held by goroutine 8");
+        check(11, "held by goroutine 11, which has ended");
+        let thread = Wait { holder: NO_GOROUTINE, ..mutex(0) };
+        assert_eq!(thread.text(7, |_| true, None), "mutex 0x0, held by a thread that is no goroutine");
+    }
+}

@@ -1,0 +1,395 @@
+//! Dumps: what every goroutine does, its frames, who made it, in Go's layout.
+//!
+//! A dump goes through the descriptors while goroutines run, park and end:
+//! - One that is parked or queued is held by the scan bit of its status word, so that nobody runs it, and its
+//!   stack is walked on the spot ([`frames`]).
+//! - One that runs is asked by a signal ([`ask`]); all of them together have 100 ms.
+//! - One that is just switching away (Waiting, its registers not saved yet) is looked at again.
+//!
+//! Only raw return addresses are collected there. Names come afterwards, on the system stack of the thread that
+//! makes the dump, when no goroutine is held any more.
+//!
+//! Go: traceback.go `tracebackothers`, mprof.go `Stack`.
+
+pub(crate) mod ask;
+mod blame;
+mod frames;
+mod groups;
+mod layout;
+mod symbol;
+
+use std::collections::BTreeMap;
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+pub(crate) use frames::{Frames, Trace, here};
+
+use self::ask::{Answer, Asked, Asking};
+use self::blame::{Hints, Wait};
+use self::groups::{Groups, MANY};
+use self::layout::{Found, Layout, Made, Missing};
+use super::debugvars::{TracebackLevel, traceback_level};
+use super::{m::M, park, syscall};
+use crate::g::extras::{self, Shown};
+use crate::g::status::Status;
+use crate::g::wait_reason::WaitReason;
+use crate::g::{G, Kind, slab};
+use crate::sys::{clock, thread};
+use crate::tls;
+
+/// How long a goroutine that is in the runtime is left alone before it is looked at again, in nanoseconds.
+const PAUSE: u64 = 100_000;
+
+/// The goroutine that calls, also when it is in a blocking call.
+fn caller() -> Option<&'static G> {
+    // SAFETY: the word is zero or the address of an M, and Ms are never freed.
+    let mp = unsafe { (tls::get::<{ tls::THREAD_OF }>() as *const M).as_ref() }?;
+    let gp = mp.curg.get();
+    if ptr::eq(gp, mp.g0) { mp.serves.get() } else { Some(gp) }
+}
+
+fn made(gp: &'static G) -> Made {
+    Made {
+        pc: gp.gopc.load(Ordering::Relaxed),
+        location: gp.location(),
+        parent: gp.parent.load(Ordering::Relaxed),
+    }
+}
+
+/// Minutes since a wait began, from one on, as `, 3 minutes`.
+fn waited(since: u32, now: u64) -> String {
+    match clock::minutes_since(since, now) {
+        0 => String::new(),
+        minutes => format!(", {minutes} minutes"),
+    }
+}
+
+/// What stands between the brackets.
+fn state(gp: &'static G, status: Status, now: u64) -> String {
+    let (reason, since) = gp.wait();
+    let mut state = match status {
+        Status::Waiting if reason != WaitReason::None => reason.text().to_string(),
+        _ => status.name().to_string(),
+    };
+    if matches!(status, Status::Waiting | Status::Syscall) {
+        state.push_str(&waited(since, now));
+    }
+    if gp.lockedm.load(Ordering::Relaxed) != 0 {
+        state.push_str(", locked to thread");
+    }
+    state
+}
+
+fn found(
+    gp: &'static G,
+    id: u64,
+    status: Status,
+    now: u64,
+    trace: Result<Trace, Missing>,
+    shown: Shown,
+) -> Found {
+    let runs = matches!(status, Status::Running | Status::Syscall);
+    let m = gp.m.load(Ordering::Relaxed).checked_sub(1).filter(|_| runs);
+    let state = state(gp, status, now);
+    Found { id, gp: ptr::from_ref(gp) as usize, m, state, shown, trace, made: made(gp), waits: None }
+}
+
+/// A goroutine of whose thread the caller is, or that is not coming back.
+///
+/// # Safety
+/// It runs here, or does not run.
+pub(crate) unsafe fn running(gp: &'static G, trace: Trace) -> String {
+    // SAFETY: the caller's word.
+    let shown = unsafe { extras::shown_if_quiet(gp) };
+    // Not what it was locked for: a goroutine is locked while it panics, or dumps.
+    let locked = if gp.lock_depth.get() > 0 { ", locked to thread" } else { "" };
+    let state = format!("running{locked}");
+    Layout::default().goroutine(&Found { state, ..found(gp, gp.id(), Status::Running, 0, Ok(trace), shown) })
+}
+
+/// The calling goroutine, whose frames are given.
+pub(crate) fn own(gp: &'static G, trace: Trace) -> String {
+    // SAFETY: the goroutine runs this itself.
+    unsafe { running(gp, trace) }
+}
+
+/// What one look at a goroutine has shown.
+enum Look {
+    Gone,
+    Found(Found, Option<Wait>),
+    /// It runs, or is about to park or to run.
+    Running(Status),
+}
+
+/// Looks at the goroutine that was `id` when it was listed.
+fn look(gp: &'static G, id: u64, now: u64, give_back: bool) -> Look {
+    let (status, _) = gp.status.get();
+    if gp.id() != id || matches!(status, Status::Dead | Status::Idle) {
+        return Look::Gone;
+    }
+    let Some(status) = gp.status.scan() else { return Look::Running(status) };
+    // Ids change between two lives only, and it does not end while it is held.
+    let looked = if gp.id() != id {
+        Look::Gone
+    } else if status == Status::Waiting && gp.gobuf.sp() == 0 {
+        Look::Running(Status::Running)
+    } else {
+        let trace = frames::of_parked(gp, give_back).ok_or(Missing::NoRoom);
+        // SAFETY: held by the scan bit, with its registers saved.
+        let (shown, wait) = unsafe {
+            let wait = if status == Status::Waiting { blame::wait_of(gp) } else { None };
+            (extras::shown_if_quiet(gp), wait)
+        };
+        Look::Found(found(gp, id, status, now, trace, shown), wait)
+    };
+    gp.status.unscan();
+    looked
+}
+
+/// Goroutines that are shown, by id. The ids are read once: a descriptor may be used again meanwhile.
+fn listed(but: Option<&'static G>) -> Vec<(u64, &'static G)> {
+    let system = traceback_level() == TracebackLevel::System;
+    let mut list = Vec::new();
+    slab::for_each(|gp| {
+        let alive = !matches!(gp.status.get().0, Status::Dead | Status::Idle);
+        if alive && (system || gp.kind.get() == Kind::User) && !but.is_some_and(|own| ptr::eq(gp, own)) {
+            list.push((gp.id(), gp));
+        }
+    });
+    list.sort_unstable_by_key(|&(id, _)| id);
+    list
+}
+
+/// A dump that is being made.
+struct Dump {
+    list: Vec<(u64, &'static G)>,
+    now: u64,
+    own: u64,
+    /// No goroutine was made after the list but those with larger ids.
+    youngest: u64,
+    many: bool,
+    hints: Option<Hints>,
+    groups: Groups,
+}
+
+impl Dump {
+    fn new(own: Option<&'static G>) -> Self {
+        let list = listed(own);
+        let many = list.len() > MANY;
+        let own = own.map_or(0, G::id);
+        let youngest = list.last().map_or(0, |&(id, _)| id);
+        let now = clock::nanotime();
+        Self { list, now, own, youngest, many, hints: None, groups: Groups::new(many) }
+    }
+
+    fn collect(mut self) -> Groups {
+        let mut running = Vec::new();
+        for i in 0..self.list.len() {
+            let (id, gp) = self.list[i];
+            match look(gp, id, self.now, self.many) {
+                Look::Gone => {}
+                Look::Found(found, wait) => self.add(found, wait),
+                Look::Running(status) => running.push(Open { id, gp, status, asked: None, after: 0 }),
+            }
+        }
+        if !running.is_empty() {
+            self.ask(running);
+        }
+        self.groups
+    }
+
+    fn add(&mut self, mut found: Found, wait: Option<Wait>) {
+        let alive = |id: u64| {
+            // One that is younger than the list may well live.
+            id == self.own || id > self.youngest || self.list.binary_search_by_key(&id, |&(id, _)| id).is_ok()
+        };
+        found.waits = wait.map(|wait| wait.text(found.id, alive, self.hints.as_ref()));
+        self.groups.add(found);
+    }
+
+    /// Asks those who run, and looks again at those who were on their way, until all are known or the time is over.
+    fn ask(&mut self, mut open: Vec<Open>) {
+        let mut asking = Asking::begin();
+        let until = clock::nanotime() + ask::PATIENCE;
+        loop {
+            let seen = asking.answers();
+            let now = clock::nanotime();
+            open.retain_mut(|open| !self.settle(open, &asking, now));
+            let now = clock::nanotime();
+            if open.is_empty() || now >= until {
+                break;
+            }
+            let pause = if open.iter().all(|open| open.asked.is_some()) { ask::PATIENCE } else { PAUSE };
+            asking.wait(seen, until.min(now + pause));
+        }
+        for Open { id, gp, status, asked, .. } in open {
+            if let Some(asked) = asked {
+                asking.give_up(asked);
+            }
+            let missing = found(gp, id, status, self.now, Err(Missing::OtherThread), Shown::default());
+            // Not of what came after it.
+            if gp.id() == id {
+                self.groups.add(missing);
+            }
+        }
+    }
+
+    /// One more step with a goroutine; true when it is done.
+    fn settle(&mut self, open: &mut Open, asking: &Asking, now: u64) -> bool {
+        let &mut Open { id, gp, status, .. } = open;
+        if let Some(asked) = open.asked.take() {
+            match asked.look() {
+                Answer::NotYet(asked) => open.asked = Some(asked),
+                Answer::Declined => open.after = now + PAUSE,
+                Answer::Here(trace, shown) => {
+                    self.groups.add(found(gp, id, status, self.now, Ok(trace), shown));
+                    return true;
+                }
+            }
+            return false;
+        }
+        match look(gp, id, self.now, self.many) {
+            Look::Gone => return true,
+            Look::Found(found, wait) => {
+                self.add(found, wait);
+                return true;
+            }
+            Look::Running(status) if now >= open.after => {
+                open.status = status;
+                open.asked = asking.ask(gp, id);
+            }
+            Look::Running(_) => {}
+        }
+        false
+    }
+}
+
+/// A goroutine that a dump does not know yet.
+struct Open {
+    id: u64,
+    gp: &'static G,
+    status: Status,
+    asked: Option<Asked>,
+    /// When it may be asked again.
+    after: u64,
+}
+
+/// Every goroutine but `own`, by id.
+pub(crate) fn all_but(own: Option<&'static G>) -> Vec<String> {
+    Dump::new(own).collect().texts()
+}
+
+/// The same for a process that is about to end: names have the processors to themselves.
+pub(crate) fn last_words(own: Option<&'static G>) -> Vec<String> {
+    let groups = Dump::new(own).collect();
+    thread::others_give_way();
+    groups.texts()
+}
+
+/// For a deadlock: every goroutine, by id, after those who wait in a circle.
+///
+/// # Safety
+/// All of them sleep, for good.
+pub(crate) unsafe fn deadlocked() -> Vec<String> {
+    let mut dump = Dump { youngest: u64::MAX, ..Dump::new(None) };
+    let mut waits = BTreeMap::new();
+    for &(id, gp) in &dump.list {
+        if gp.status.get().0 == Status::Waiting {
+            // SAFETY: it sleeps for good, which is as well as holding it.
+            waits.extend(unsafe { blame::wait_of(gp) }.map(|wait| (id, wait)));
+        }
+    }
+    // SAFETY: the caller's word.
+    dump.hints = unsafe { Hints::search(&dump.list, &waits) };
+    let mut texts = blame::circles(&waits);
+    texts.extend(dump.collect().texts());
+    texts
+}
+
+/// Runs `f`, which takes some stack and time, on the system stack. The goroutine keeps its thread.
+fn elsewhere<R>(f: impl FnOnce() -> R) -> R {
+    park::keep_thread(|| syscall::blocking_on_g0(f))
+}
+
+/// The calling goroutine's traceback, and the others' after it if `everyone`.
+pub(crate) fn stack(everyone: bool) -> String {
+    let trace = here();
+    let own = caller().map(|gp| (gp, trace));
+    elsewhere(move || {
+        let mut texts = Vec::new();
+        let gp = own.as_ref().map(|&(gp, _)| gp);
+        if let Some((gp, trace)) = own {
+            // SAFETY: the goroutine waits for this.
+            texts.push(unsafe { running(gp, trace) });
+        }
+        if everyone {
+            texts.extend(all_but(gp));
+        }
+        texts.join("\n")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sched::{current, rt0};
+
+    fn on_a_goroutine<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+        rt0::boot_once(rt0::Options::default());
+        crate::run(f)
+    }
+
+    #[test]
+    fn minutes_are_shown_from_one_on() {
+        on_a_goroutine(|| {
+            let sleeper = crate::spawn(crate::park);
+            let id = sleeper.goroutine().id().to_string();
+            let state_in = |seconds: u64| {
+                let now = clock::nanotime() + seconds * 1_000_000_000;
+                let texts = Dump { now, ..Dump::new(None) }.collect().texts();
+                let start = format!("goroutine {id} [");
+                let text = texts.iter().find_map(|text| text.strip_prefix(&start)).expect("it lives");
+                text[..text.find(']').unwrap()].to_string()
+            };
+            while state_in(0) != "park" {
+                crate::yield_now();
+            }
+            assert_eq!(state_in(50), "park");
+            assert_eq!(state_in(70), "park, 1 minutes");
+            assert_eq!(state_in(190), "park, 3 minutes");
+            sleeper.goroutine().unpark();
+            sleeper.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_guarded_walk_may_fault() {
+        on_a_goroutine(|| {
+            let mp = current::own_m();
+            for _ in 0..3 {
+                let mut steps = 0;
+                // SAFETY: the closure holds nothing where it faults.
+                let whole = unsafe {
+                    mp.guard.call(|| {
+                        steps += 1;
+                        std::hint::black_box(8 as *const u8).read_volatile();
+                        steps += 1;
+                    })
+                };
+                assert!(!whole && steps == 1);
+                // SAFETY: as above.
+                assert!(unsafe { mp.guard.call(|| steps += 1) } && steps == 2);
+            }
+        });
+    }
+
+    #[test]
+    fn code_of_a_library_is_not_ours() {
+        use crate::sys::module::code_of;
+        let ours = code_of(look as *const () as usize).expect("this program");
+        let libc = code_of(libc::getpid as *const () as usize).expect("a library");
+        assert!(ours.contains(&(state as *const () as usize)));
+        assert!(libc == ours || !libc.contains(&ours.start) && !ours.contains(&libc.start));
+        assert_eq!(code_of(8), None);
+    }
+}

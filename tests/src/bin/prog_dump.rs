@@ -1,0 +1,482 @@
+//! Programs for `tests/tests/prog_dump.rs`: goroutines in all states, for dumps to look at.
+
+use std::hint::black_box;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use gort::channel::{Receiver, bounded};
+use gort::sync::{Mutex, Once, RwLock, WaitGroup};
+
+/// Tells the test that everything is in place, which then sends a signal; returns when the input is closed.
+fn ready() {
+    println!("ready");
+    gort::blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).unwrap();
+}
+
+static ROUNDS: AtomicU64 = AtomicU64::new(0);
+
+#[inline(never)]
+fn computes(stop: &AtomicBool) {
+    while !stop.load(SeqCst) {
+        ROUNDS.fetch_add(1, SeqCst);
+    }
+}
+
+#[inline(never)]
+fn allocates(stop: &AtomicBool) {
+    while !stop.load(SeqCst) {
+        let text: Vec<String> = (0..10).map(|i| format!("{i} {}", black_box("text"))).collect();
+        black_box(text);
+        ROUNDS.fetch_add(1, SeqCst);
+    }
+}
+
+#[inline(never)]
+fn panics_and_catches(stop: &AtomicBool) {
+    while !stop.load(SeqCst) {
+        let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(())));
+        assert!(caught.is_err());
+        ROUNDS.fetch_add(1, SeqCst);
+    }
+}
+
+#[inline(never)]
+fn sleeps_in_the_kernel() {
+    gort::blocking(|| std::thread::sleep(Duration::from_secs(3600)));
+    black_box(());
+}
+
+#[inline(never)]
+fn sleeps_in_the_kernel_unwrapped() {
+    std::thread::sleep(Duration::from_secs(3600));
+    black_box(());
+}
+
+#[inline(never)]
+fn sleeps_on_the_system_stack() {
+    gort::blocking_on_system_stack(|| std::thread::sleep(Duration::from_secs(3600)));
+    black_box(());
+}
+
+#[inline(never)]
+fn waits_for_good(rx: &Receiver<()>) {
+    let _ = rx.recv();
+    black_box(());
+}
+
+#[inline(never)]
+fn deep(n: usize, f: &dyn Fn()) -> usize {
+    if n == 0 {
+        f();
+        return 0;
+    }
+    1 + deep(black_box(n - 1), f)
+}
+
+fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        gort::yield_now();
+    }
+}
+
+/// A goroutine in every state.
+fn all_states() {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    let (_tx, rx) = bounded::<()>(0);
+    gort::runtime::with_labels(&[("kind", "a hog")], || {
+        gort::go!(name = "the hog"; computes(&NEVER));
+    });
+    gort::go!(sleeps_in_the_kernel());
+    gort::go!(sleeps_in_the_kernel_unwrapped());
+    gort::go!(sleeps_on_the_system_stack());
+    let theirs = rx.clone();
+    gort::runtime::with_labels(&[("kind", "waiter")], || {
+        gort::go!(name = "the waiter"; move || waits_for_good(&theirs));
+    });
+    let theirs = rx.clone();
+    gort::go!(move || {
+        gort::lock_os_thread();
+        waits_for_good(&theirs);
+    });
+    let theirs = rx.clone();
+    gort::go!(move || {
+        deep(300, &|| waits_for_good(&theirs));
+    });
+    gort::go!(gort::sleep(Duration::from_secs(3600)));
+    until(|| {
+        let text = gort::runtime::stack(true);
+        let in_place = |part| text.contains(part);
+        ["] {kind: waiter}", "locked to thread]", "frames elided", "[sleep]"].into_iter().all(in_place)
+            && text.matches("clock_nanosleep()").count() >= 3
+            && text.contains("computes()")
+    });
+    ready();
+}
+
+/// The main goroutine and others allocate, unwind, compute and pass messages while the signal comes.
+fn busy() {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    for _ in 0..2 {
+        gort::go!(allocates(&NEVER));
+        gort::go!(panics_and_catches(&NEVER));
+        gort::go!(computes(&NEVER));
+        let (tx, rx) = bounded(0);
+        gort::go!(move || while tx.send(()).is_ok() {});
+        gort::go!(move || while rx.recv().is_ok() {});
+    }
+    gort::go! {
+        loop {
+            let handles: Vec<_> = (0..50).map(|_| gort::spawn(gort::yield_now)).collect();
+            handles.into_iter().for_each(|h| h.join().unwrap());
+        }
+    }
+    until(|| ROUNDS.load(SeqCst) > 100);
+    gort::go!(ready());
+    allocates(&NEVER);
+}
+
+/// Dumps, again and again, of goroutines that run.
+fn asks_runners() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let runner = |f: fn(&AtomicBool)| {
+        let stop = stop.clone();
+        gort::runtime::with_labels(&[("kind", "runner")], || gort::spawn(move || f(&stop)))
+    };
+    let runners = [runner(computes), runner(allocates), runner(panics_and_catches)];
+    until(|| ROUNDS.load(SeqCst) > 100);
+    let mut seen = [0; 3];
+    let names = ["computes()", "allocates()", "panics_and_catches()"];
+    let begin = Instant::now();
+    while seen.contains(&0) {
+        assert!(begin.elapsed() < Duration::from_secs(20), "{seen:?}");
+        let text = gort::runtime::stack(true);
+        for block in text.split("\n\n").filter(|block| block.contains("] {kind: runner}:\n")) {
+            assert!(block.contains(" [running] ") || block.contains(" [runnable] "), "{block}");
+            assert!(block.contains("created by ") && block.contains(" in goroutine 1\n"), "{block}");
+            (0..3).filter(|&i| block.contains(names[i])).for_each(|i| seen[i] += 1);
+        }
+    }
+    stop.store(true, SeqCst);
+    runners.into_iter().for_each(|h| h.join().unwrap());
+    println!("seen");
+}
+
+/// A goroutine that is dumped while it waits goes on as if nothing had been, however often it was.
+fn dumped_often() {
+    let (tx, rx) = bounded::<u32>(0);
+    let (back, answers) = bounded::<u32>(0);
+    let waiter = gort::spawn(move || {
+        let here = 0u8;
+        for v in &rx {
+            back.send(v + 1).unwrap();
+        }
+        black_box(&raw const here as usize)
+    });
+    let mut last = 0;
+    for i in 0..2000 {
+        let text = gort::runtime::stack(true);
+        assert!(text.contains("goroutine 2 [chan receive]:\n"), "{text}");
+        // A dump costs a parked goroutine no stack but the first time.
+        if i == 10 || i == 1999 {
+            let frames = text.lines().count();
+            assert!(last == 0 || frames == last, "{frames} lines after {last}\n{text}");
+            last = frames;
+        }
+        if i % 100 == 0 {
+            tx.send(i).unwrap();
+            assert_eq!(answers.recv(), Ok(i + 1));
+            until(|| gort::runtime::stack(true).contains("goroutine 2 [chan receive]:\n"));
+        }
+    }
+    drop(tx);
+    assert_ne!(waiter.join().unwrap(), 0);
+    println!("went on");
+}
+
+/// Resident bytes of this process.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+/// Many goroutines are shown in groups, and the pages that the walks have used are given back.
+fn grouped() {
+    const N: usize = 20_000;
+    let (tx, rx) = bounded::<()>(0);
+    let (tx2, rx2) = bounded::<()>(0);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    for i in 0..N {
+        let rx = if i % 2 == 0 { rx.clone() } else { rx2.clone() };
+        let waiting = waiting.clone();
+        gort::go!(move || {
+            waiting.fetch_add(1, SeqCst);
+            if i % 2 == 0 {
+                waits_for_good(&rx)
+            } else {
+                deep(3, &|| waits_for_good(&rx));
+            };
+        });
+    }
+    until(|| waiting.load(SeqCst) == N);
+    // The symbols are read now, not later.
+    drop(gort::runtime::stack(false));
+    let before = resident();
+    let begin = Instant::now();
+    let text = gort::runtime::stack(true);
+    let took = begin.elapsed();
+    let grown = resident().saturating_sub(before);
+    let blocks = text.split("\n\n").count();
+    assert!(blocks < 20, "{blocks} blocks");
+    let elided: usize = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("...")?.split_once(" goroutines like this one elided: "))
+        .map(|(n, _)| n.parse::<usize>().unwrap() + 1)
+        .sum();
+    assert!(elided > N - 20, "{elided} in groups\n{text}");
+    // A page each would be 80 MB.
+    assert!(grown < 40 << 20, "{grown} bytes");
+    eprintln!("{took:?}, {} KiB", grown >> 10);
+    drop((tx, tx2));
+    until(|| gort::num_goroutine() == 1);
+    println!("grouped");
+}
+
+/// Calls of this program's own handler of SIGURG.
+static URGENT: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn on_urgent(_: libc::c_int) {
+    URGENT.fetch_add(1, SeqCst);
+}
+
+fn disposition(signal: libc::c_int) -> libc::sighandler_t {
+    // SAFETY: with a null new disposition the present one is written to `now`, for which zero is valid.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        assert_eq!(libc::sigaction(signal, std::ptr::null(), &mut now), 0);
+        now.sa_sigaction
+    }
+}
+
+/// The signal that asks runners is everybody's: who handled it before goes on doing so, during a dump too.
+fn signal_is_passed_on() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let theirs = stop.clone();
+    let hog = gort::spawn(move || computes(&theirs));
+    let dump = || {
+        until(|| gort::runtime::stack(true).contains("computes()"));
+    };
+    dump();
+    assert_eq!(disposition(libc::SIGURG), libc::SIG_DFL, "put back");
+    let handler = on_urgent as *const () as libc::sighandler_t;
+    // SAFETY: the handler only counts.
+    unsafe { libc::signal(libc::SIGURG, handler) };
+    dump();
+    assert_eq!(URGENT.load(SeqCst), 0, "the runtime's own signals are not passed on");
+    assert_eq!(disposition(libc::SIGURG), handler, "put back");
+    // SAFETY: sends a signal that is handled.
+    unsafe { libc::raise(libc::SIGURG) };
+    assert_eq!(URGENT.load(SeqCst), 1);
+    // While dumps go on, others send the signal.
+    let sender = {
+        let stop = stop.clone();
+        std::thread::spawn(move || {
+            let mut n = 0;
+            while !stop.load(SeqCst) {
+                // SAFETY: as above.
+                unsafe { libc::raise(libc::SIGURG) };
+                n += 1;
+            }
+            n
+        })
+    };
+    for _ in 0..50 {
+        dump();
+    }
+    stop.store(true, SeqCst);
+    let sent = gort::blocking(|| sender.join().unwrap());
+    hog.join().unwrap();
+    assert_eq!(URGENT.load(SeqCst), sent + 1);
+    println!("passed on");
+}
+
+/// Without a dump no system call of the user's is interrupted by the runtime, whatever retake does.
+fn no_eintr() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let hogs: Vec<_> = (0..4)
+        .map(|_| {
+            let stop = stop.clone();
+            gort::spawn(move || computes(&stop))
+        })
+        .collect();
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            gort::spawn(|| {
+                for _ in 0..50 {
+                    let time = libc::timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+                    // SAFETY: reads `time`; a sleep that is interrupted is not restarted.
+                    assert_eq!(unsafe { libc::nanosleep(&time, std::ptr::null_mut()) }, 0, "EINTR");
+                }
+            })
+        })
+        .collect();
+    calls.into_iter().for_each(|h| h.join().unwrap());
+    stop.store(true, SeqCst);
+    hogs.into_iter().for_each(|h| h.join().unwrap());
+    println!("undisturbed");
+}
+
+extern "C" fn on_quit(_: libc::c_int) {
+    URGENT.fetch_add(1, SeqCst);
+}
+
+fn take_quit() {
+    // SAFETY: the handler only counts.
+    unsafe { libc::signal(libc::SIGQUIT, on_quit as *const () as libc::sighandler_t) };
+}
+
+fn quit_is_taken() {
+    // SAFETY: sends a signal that is handled.
+    unsafe { libc::raise(libc::SIGQUIT) };
+    gort::sleep(Duration::from_millis(20));
+    assert_eq!(URGENT.load(SeqCst), 1);
+    println!("taken");
+}
+
+/// Asked for by a channel it is the program's; after that the runtime's again.
+fn quit_by_channel() {
+    use gort::signal::{self, Signal};
+    let (tx, rx) = bounded(1);
+    signal::notify(&tx, &[Signal::SIGQUIT]);
+    // SAFETY: sends a signal that is handled.
+    unsafe { libc::raise(libc::SIGQUIT) };
+    assert_eq!(rx.recv(), Ok(Signal::SIGQUIT));
+    signal::stop(&tx);
+    ready();
+}
+
+fn ancestors() {
+    fn child(rx: Receiver<()>, text: gort::channel::Sender<String>) {
+        gort::go!(grandchild(rx, text));
+    }
+    fn grandchild(rx: Receiver<()>, text: gort::channel::Sender<String>) {
+        text.send(gort::runtime::stack(false)).unwrap();
+        waits_for_good(&rx);
+    }
+    let (_tx, rx) = bounded::<()>(0);
+    let (ttx, trx) = bounded(0);
+    gort::go!(child(rx, ttx));
+    println!("{}", trx.recv().unwrap());
+    until(|| gort::runtime::stack(true).contains("waits_for_good()"));
+    println!("{}", gort::runtime::stack(true));
+}
+
+/// 1 waits for 2 to end, which waits for a mutex of 3, which waits for one of 2.
+fn deadlock_circle() {
+    let (a, b) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let met = Arc::new(gort::sync::Barrier::new(2));
+    fn locks(mine: Arc<Mutex<()>>, other: Arc<Mutex<()>>, met: Arc<gort::sync::Barrier>) {
+        let _mine = mine.lock().unwrap();
+        met.wait();
+        let _other = other.lock().unwrap();
+    }
+    let (a2, b2, met2) = (a.clone(), b.clone(), met.clone());
+    let first = gort::spawn(move || locks(a2, b2, met2));
+    gort::go!(locks(b, a, met));
+    let _ = first.join();
+}
+
+fn deadlock_rwlock() {
+    let lock = Arc::new(RwLock::new(()));
+    let theirs = lock.clone();
+    let _written = lock.write().unwrap();
+    gort::spawn(move || drop(theirs.read())).join().unwrap();
+}
+
+fn deadlock_once() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| ONCE.call_once(|| ()));
+}
+
+fn deadlock_leaked_guard() {
+    let mutex: &'static Mutex<()> = Box::leak(Box::new(Mutex::new(())));
+    gort::spawn(|| std::mem::forget(mutex.lock().unwrap())).join().unwrap();
+    drop(mutex.lock());
+}
+
+fn deadlock_thread_holds() {
+    let mutex: &'static Mutex<()> = Box::leak(Box::new(Mutex::new(())));
+    let thread = std::thread::spawn(|| std::mem::forget(mutex.lock().unwrap()));
+    gort::blocking(|| thread.join().unwrap());
+    drop(mutex.lock());
+}
+
+fn deadlock_wait_group() {
+    let wg = WaitGroup::new();
+    wg.add(3);
+    let theirs = wg.clone();
+    gort::go!(move || {
+        theirs.done();
+        gort::park();
+        drop(theirs);
+    });
+    wg.wait();
+}
+
+fn deadlock_channel() {
+    let (tx, rx) = bounded::<()>(0);
+    gort::go!(move || {
+        gort::park();
+        drop(tx);
+    });
+    waits_for_good(&rx);
+}
+
+fn deadlock_lonely_channel() {
+    let (tx, rx) = bounded::<()>(0);
+    waits_for_good(&rx);
+    drop(tx);
+}
+
+mod started {
+    #[gort::main]
+    pub(super) fn main() {
+        super::programs();
+    }
+}
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("quit_taken_before") {
+        take_quit();
+    }
+    started::main();
+}
+
+fn programs() {
+    match std::env::args().nth(1).as_deref() {
+        Some("all_states") => all_states(),
+        Some("busy") => busy(),
+        Some("asks_runners") => asks_runners(),
+        Some("dumped_often") => dumped_often(),
+        Some("grouped") => grouped(),
+        Some("signal_is_passed_on") => signal_is_passed_on(),
+        Some("no_eintr") => no_eintr(),
+        Some("quit_taken_later") => {
+            take_quit();
+            quit_is_taken();
+        }
+        Some("quit_taken_before") => quit_is_taken(),
+        Some("quit_by_channel") => quit_by_channel(),
+        Some("ancestors") => ancestors(),
+        Some("deadlock_circle") => deadlock_circle(),
+        Some("deadlock_rwlock") => deadlock_rwlock(),
+        Some("deadlock_once") => deadlock_once(),
+        Some("deadlock_leaked_guard") => deadlock_leaked_guard(),
+        Some("deadlock_thread_holds") => deadlock_thread_holds(),
+        Some("deadlock_wait_group") => deadlock_wait_group(),
+        Some("deadlock_channel") => deadlock_channel(),
+        Some("deadlock_lonely_channel") => deadlock_lonely_channel(),
+        other => panic!("no program {other:?}"),
+    }
+}
