@@ -38,6 +38,12 @@ impl Gobuf {
         self.0.store(sp, Ordering::Release);
     }
 
+    /// Where the saved registers lie, 0 if they do not.
+    #[inline(always)]
+    pub(crate) fn sp(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Takes the context out, to be resumed. Writes nothing when there is none: it may come at this moment.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<Context> {

@@ -115,6 +115,14 @@ impl Runq {
         true
     }
 
+    /// Owner only: the entry that `get` would give after `ahead` others, 0 if there is none. A hint.
+    #[inline]
+    pub(crate) fn peek(&self, ahead: u32) -> Entry {
+        let position = self.head.load(Ordering::Relaxed).wrapping_add(ahead);
+        let left = self.owner.tail.load(Ordering::Relaxed).wrapping_sub(position);
+        if left == 0 || left > CAP as u32 { 0 } else { self.slot(position).load(Ordering::Relaxed) }
+    }
+
     /// Owner only, after `put` has said no: the older half of the ring and `entry`, to be put on the
     /// global queue. `None` when thieves have made room meanwhile.
     ///

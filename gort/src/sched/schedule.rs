@@ -18,6 +18,7 @@ use super::wake::{self, Dismissed};
 use crate::g::status::Status;
 use crate::g::{After, G, entry};
 use crate::sys::clock::{self, NEVER};
+use crate::sys::mem;
 use crate::timer::Due;
 
 /// Every so many slices the global queue goes first, so that two goroutines that keep readying each
@@ -30,6 +31,12 @@ const STEAL_ROUNDS: u32 = 4;
 const RUNNEXT_GRACE: u64 = 3_000;
 /// How long an M spins after it has found nothing, in nanoseconds, before it sleeps.
 const LINGER: u64 = 20_000;
+
+/// How many entries ahead of the next one stacks and descriptors are prefetched, and how much of a stack: registers
+/// and the frames down to the user's own.
+const PREFETCH_STACK: u32 = 1;
+const PREFETCH_G: u32 = 3;
+const STACK_LINES: usize = 5;
 
 /// What to do next.
 #[must_use]
@@ -80,6 +87,7 @@ pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
     }
     while let Some(entry) = pp.runq.get() {
         if let Some(gp) = claim(entry) {
+            prefetch(pp);
             pp.next_tick();
             return found(mp, pp, gp, on_g0);
         }
@@ -89,6 +97,25 @@ pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
         return found(mp, pp, gp, on_g0);
     }
     Pick::Empty
+}
+
+/// Among many goroutines descriptor and stack of the next one are in no near cache: asks for them while those before it
+/// run. The stack of one whose descriptor was asked for earlier.
+#[inline(always)]
+fn prefetch(pp: &'static P) {
+    let entry = pp.runq.peek(PREFETCH_STACK);
+    if entry != 0 {
+        let sp = entry::unpack(entry).0.gobuf.sp();
+        for line in 0..STACK_LINES {
+            mem::prefetch(sp + line * 64);
+        }
+    }
+    let entry = pp.runq.peek(PREFETCH_G);
+    if entry != 0 {
+        let gp = std::ptr::from_ref(entry::unpack(entry).0) as usize;
+        mem::prefetch(gp);
+        mem::prefetch(gp + 64);
+    }
 }
 
 /// `gp` is claimed: run it, unless that takes g0. A refill of the stack cache does when we are not on

@@ -71,7 +71,7 @@ fn first_context(mp: &'static M, next: &'static G) -> Context {
         }
     };
     // SAFETY: the stack is the goroutine's own and nobody runs on it yet.
-    unsafe { Gobuf::make(stack.lo(), stack.hi(), gostart) }
+    unsafe { Gobuf::make(stack.lo(), stack.hi() - stack.colour(), gostart) }
 }
 
 /// A goroutine that nobody was promised a stack for has none to run on.

@@ -147,3 +147,18 @@ pub(crate) fn give_back(at: usize, len: usize) {
     // SAFETY: the caller's mapping; what lay there is of no use.
     unsafe { libc::madvise(at as *mut libc::c_void, len, libc::MADV_DONTNEED) };
 }
+
+/// Asks the processor for the cache line at `address`, which need not be mapped.
+#[inline(always)]
+pub(crate) fn prefetch(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch does not fault.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address as *const i8);
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+}
