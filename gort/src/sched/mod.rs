@@ -103,6 +103,8 @@ pub(crate) struct Sched {
     pub(crate) main_exited: AtomicBool,
     /// Lone wakes that found nothing, lately: a shift. See `wake::lone`.
     pub(crate) lone_shift: AtomicU32,
+    /// How long an M spins before it sleeps, in nanoseconds; see `schedule`.
+    pub(crate) linger: AtomicU64,
     /// `GODEBUG=tracebackancestors`.
     pub(crate) ancestors: AtomicU32,
     pub(crate) seed: AtomicUsize,
@@ -143,6 +145,7 @@ pub(crate) static SCHED: Sched = Sched {
     coarse: AtomicU32::new(0),
     main_exited: AtomicBool::new(false),
     lone_shift: AtomicU32::new(0),
+    linger: AtomicU64::new(schedule::LINGER_MAX),
     ancestors: AtomicU32::new(0),
     seed: AtomicUsize::new(0),
     start_time: AtomicU64::new(0),

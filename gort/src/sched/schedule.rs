@@ -29,8 +29,20 @@ const STEAL_ROUNDS: u32 = 4;
 /// How long a runnext is left to its P, in nanoseconds: less than a wake costs, more than it takes a
 /// goroutine that readies another to park.
 const RUNNEXT_GRACE: u64 = 3_000;
-/// How long an M spins after it has found nothing, in nanoseconds, before it sleeps.
-const LINGER: u64 = 20_000;
+/// How long an M spins after it has found nothing, in nanoseconds, before it sleeps: longer as that has paid lately, less
+/// as it has not. At most what a sleep and a wake cost.
+pub(super) const LINGER_MAX: u64 = 20_000;
+const LINGER_MIN: u64 = 1_000;
+
+/// Whether spinning has found something.
+fn lingered(found: bool) {
+    let now = SCHED.linger.load(Ordering::Relaxed);
+    // A race between two Ms loses a step, which does not matter.
+    let next = if found { (now * 2).min(LINGER_MAX) } else { (now - now / 4).max(LINGER_MIN) };
+    if next != now {
+        SCHED.linger.store(next, Ordering::Relaxed);
+    }
+}
 
 /// How many entries ahead of the next one stacks and descriptors are prefetched, and how much of a stack: registers
 /// and the frames down to the user's own.
@@ -250,13 +262,15 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
         }
         if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
             mp.spinning.set(true);
-            let until = clock::nanotime() + LINGER;
+            let until = clock::nanotime() + SCHED.linger.load(Ordering::Relaxed);
             loop {
                 if let Some(gp) = steal(mp, pp) {
+                    lingered(true);
                     return Ok(work_found(mp, gp));
                 }
                 // Timers may have readied goroutines to our own queues.
                 if let Pick::Run(gp) = pick_next(mp, true) {
+                    lingered(true);
                     return Ok(work_found(mp, gp));
                 }
                 if mp.pending.get().is_some()
@@ -272,6 +286,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
             if let Some(gp) = mp.pending.take() {
                 return Ok(work_found(mp, gp));
             }
+            lingered(false);
         }
         if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
             // To be emptied, not laid aside.

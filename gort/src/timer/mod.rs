@@ -11,14 +11,17 @@
 
 use std::cell::UnsafeCell;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use dary_heap::QuaternaryHeap;
 
 use crate::g::G;
 use crate::g::commit::{Notify, Seq};
 use crate::lock::Lock;
 use crate::sys::clock::NEVER;
+use crate::sys::mem::prefetch;
 
 /// How many due entries leave the heap under one hold of the lock.
 const BATCH: usize = 32;
@@ -83,7 +86,7 @@ pub(crate) struct Timers {
     /// Waits that ended before their entry came due, since the last sweep.
     stale: AtomicU32,
     lock: Lock,
-    heap: UnsafeCell<BinaryHeap<Reverse<Entry>>>,
+    heap: UnsafeCell<QuaternaryHeap<Reverse<Entry>>>,
 }
 
 // SAFETY: `heap` is touched only with `lock` held; an entry's G may be used from any thread.
@@ -97,11 +100,11 @@ impl Timers {
             next: AtomicU64::new(NEVER),
             stale: AtomicU32::new(0),
             lock: Lock::new(),
-            heap: UnsafeCell::new(BinaryHeap::new()),
+            heap: UnsafeCell::new(QuaternaryHeap::new()),
         }
     }
 
-    fn locked<R>(&self, f: impl FnOnce(&mut BinaryHeap<Reverse<Entry>>) -> R) -> R {
+    fn locked<R>(&self, f: impl FnOnce(&mut QuaternaryHeap<Reverse<Entry>>) -> R) -> R {
         self.lock.with(|| {
             // SAFETY: the lock is held.
             let heap = unsafe { &mut *self.heap.get() };
@@ -150,6 +153,12 @@ impl Timers {
                     }
                 }
             });
+            // Of many sleepers none is in a near cache.
+            for e in due.iter().flatten() {
+                if let Target::Wait(gp, _) = &e.target {
+                    prefetch(ptr::from_ref(*gp) as usize);
+                }
+            }
             for e in due.into_iter().flatten() {
                 match e.target {
                     Target::Wait(gp, seq) => {
