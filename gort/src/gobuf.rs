@@ -38,12 +38,6 @@ impl Gobuf {
         self.0.store(sp, Ordering::Release);
     }
 
-    /// Where the saved registers lie, 0 if they do not.
-    #[inline(always)]
-    pub(crate) fn sp(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
     /// Takes the context out, to be resumed. Writes nothing when there is none: it may come at this moment.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<Context> {
@@ -57,6 +51,7 @@ impl Gobuf {
     }
 
     /// The saved stack pointer; zero while there is none.
+    #[inline(always)]
     pub(crate) fn sp(&self) -> usize {
         // Acquire: pairs with `save`: who sees it sees the stack that it points to.
         self.0.load(Ordering::Acquire)
