@@ -69,7 +69,7 @@ impl Stack {
     /// that parked goroutines are resumed by would fall on a tenth of a cache's sets.
     #[inline]
     pub(crate) fn colour(self) -> usize {
-        (self.base / MIN_SIZE >> self.order) % COLOURS * COLOUR
+        ((self.base / MIN_SIZE) >> self.order) % COLOURS * COLOUR
     }
 
     /// One past the highest.
