@@ -92,7 +92,10 @@ mod stack;
 #[allow(unsafe_code)]
 mod g;
 
-// L3 timers return runnable goroutines
+// L3 sockets and timers return runnable goroutines
+#[cfg(any(gort_runtime, loom))]
+#[allow(unsafe_code)]
+mod netpoll;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod timer;
@@ -137,6 +140,9 @@ mod goroutine;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod local;
+#[cfg(gort_runtime)]
+#[allow(unsafe_code)]
+pub mod net;
 #[cfg(gort_runtime)]
 pub mod runtime;
 #[cfg(gort_runtime)]

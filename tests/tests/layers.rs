@@ -27,7 +27,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // L2: knows nothing of the scheduler.
     ("g", &["primitive", "sys", "lock", "biased_lock", "gobuf", "runq", "stack"]),
     // L3: returns runnable goroutines, never calls the scheduler.
-    ("timer", &["sys", "lock", "g"]),
+    ("netpoll", &["primitive", "sys", "g"]),
+    // A deadline of a socket's is an entry of a heap.
+    ("timer", &["sys", "lock", "g", "netpoll"]),
     // L4
     (
         "sched",
@@ -44,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "global_runq",
             "stack",
             "g",
+            "netpoll",
             "timer",
         ],
     ),
@@ -64,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &["sys", "timer", "sched", "goroutine", "channel"]),
     ("context", &["sys", "sched", "channel", "sync", "time"]),
     ("signal", &["sched", "channel", "context"]),
+    ("net", &["sys", "g", "netpoll", "timer", "sched", "wait"]),
     ("start", &["sched", "channel"]),
     ("__rt", &["sched", "runtime", "spawn", "channel"]),
 ];

@@ -98,6 +98,25 @@ impl Commit {
         }
     }
 
+    /// Wakes the present wait, for a waker that nobody else can forestall: it has taken the goroutine off the
+    /// one place where its wakers find it. True when the goroutine sleeps and must be readied.
+    pub(crate) fn notify_taken(&self) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            debug_assert!(matches!(word & STATE, PARKING | PARKED));
+            // As in `notify`.
+            match self.0.compare_exchange_weak(
+                word,
+                (word & !STATE) | NOTIFIED,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return word & STATE == PARKED,
+                Err(now) => word = now,
+            }
+        }
+    }
+
     /// The wait is over: later wakers are stale. Owner only, when it was notified or has decided not to
     /// park; true when a waker has notified it.
     pub(crate) fn end(&self) -> bool {

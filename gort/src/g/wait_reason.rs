@@ -23,6 +23,7 @@ pub(crate) enum WaitReason {
     BlockOn,
     Select,
     SelectNoCases,
+    IoWait,
 }
 
 impl WaitReason {
@@ -46,6 +47,7 @@ impl WaitReason {
             WaitReason::BlockOn => "block_on",
             WaitReason::Select => "select",
             WaitReason::SelectNoCases => "select (no cases)",
+            WaitReason::IoWait => "IO wait",
         }
     }
 }

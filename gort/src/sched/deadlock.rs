@@ -1,7 +1,8 @@
 //! When nothing can ever happen again: the report, and status 2.
 //!
-//! All of these must hold: no M runs or spins, no timer is pending, no signal is asked for, and every thread
-//! of the process is an M or waits in gort without a timeout. Then no one is left who could ready anybody.
+//! All of these must hold: no M runs or spins, no timer is pending, nobody waits for a socket, no signal is asked
+//! for, and every thread of the process is an M or waits in gort without a timeout. Then no one is left who could
+//! ready anybody.
 //!
 //! Go: proc.go `checkdead`.
 
@@ -14,7 +15,13 @@ use crate::sys::write_stderr;
 
 /// Looks whether the caller, which is about to sleep and is counted as asleep already, is the last.
 pub(crate) fn check() {
-    if asleep() && SCHED.next_timer() == NEVER && !sigqueue::any_wanted() && no_foreign_thread() && asleep() {
+    if !crate::netpoll::has_waiter()
+        && asleep()
+        && SCHED.next_timer() == NEVER
+        && !sigqueue::any_wanted()
+        && no_foreign_thread()
+        && asleep()
+    {
         report();
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod overflow;
 pub(crate) mod p;
 pub(crate) mod panic;
 pub(crate) mod park;
+pub(crate) mod poller;
 pub(crate) mod procresize;
 pub(crate) mod quit;
 pub(crate) mod retake;
@@ -94,6 +95,10 @@ pub(crate) struct Sched {
     pub(crate) poll_until: AtomicU64,
     /// That M.
     pub(crate) poller: AtomicPtr<M>,
+    /// The M that waits for sockets. Written under the lock.
+    pub(crate) net_poller: AtomicPtr<M>,
+    /// Whether that M was given a P, and called, and has not noticed yet.
+    pub(crate) net_called: AtomicBool,
     /// Whether sysmon sleeps until told.
     pub(crate) sysmon_sleeps: AtomicBool,
     pub(crate) sysmon: crate::note::Note,
@@ -140,6 +145,8 @@ pub(crate) static SCHED: Sched = Sched {
     stack_order: AtomicU32::new(1),
     poll_until: AtomicU64::new(0),
     poller: AtomicPtr::new(ptr::null_mut()),
+    net_poller: AtomicPtr::new(ptr::null_mut()),
+    net_called: AtomicBool::new(false),
     sysmon_sleeps: AtomicBool::new(false),
     sysmon: crate::note::Note::new(),
     coarse: AtomicU32::new(0),

@@ -55,6 +55,8 @@ pub(crate) struct P {
     finished: AtomicU64,
     /// How many more lone goroutines pass before an M is woken for one; see `wake::lone`.
     pub(crate) lone_skip: Cell<u32>,
+    /// Where the switches stood when sockets were last thought of; see `poller::is_due`.
+    pub(crate) net_switches: Cell<u32>,
     pub(crate) rand: Rand,
 }
 
@@ -79,6 +81,7 @@ impl P {
             created: AtomicU64::new(0),
             finished: AtomicU64::new(0),
             lone_skip: Cell::new(0),
+            net_switches: Cell::new(0),
             rand: Rand::new(seed ^ (u64::from(id) << 32)),
         }
     }

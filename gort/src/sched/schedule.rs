@@ -13,10 +13,12 @@ use std::sync::atomic::Ordering;
 use super::SCHED;
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, RETIRE};
+use super::poller;
 use super::switch::switch_to;
 use super::wake::{self, Dismissed};
 use crate::g::status::Status;
 use crate::g::{After, G, entry};
+use crate::netpoll;
 use crate::sys::clock::{self, NEVER};
 use crate::sys::mem;
 use crate::timer::Due;
@@ -78,6 +80,12 @@ pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
             return Pick::NeedG0;
         }
         run_timers(mp, pp);
+    }
+    if netpoll::active() && poller::is_due(pp) {
+        if !on_g0 {
+            return Pick::NeedG0;
+        }
+        let _ = poller::poll_now(mp, pp);
     }
     // After the timers: at the end of a slice those whom they ready queue like everybody.
     if pp.attention.load(Ordering::Relaxed) != 0 && see_to(pp) {
@@ -186,6 +194,7 @@ fn see_to(pp: &'static P) -> bool {
 /// the queue: before it may be many that block, each for as long as a hand-over takes.
 fn run_timers(mp: &'static M, pp: &'static P) {
     pp.timers.run_due(clock::nanotime(), |due| match due {
+        Due::Ready(gp) if gp.is_thread() => super::thread::wake(gp),
         Due::Ready(gp) => super::park::ready_on(mp, gp, true),
         Due::Fire(alarm, seq) => alarm.fire(seq),
     });
@@ -260,6 +269,9 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
             }
             Pick::Empty => {}
         }
+        if netpoll::active() && poller::poll_now(mp, pp) {
+            continue;
+        }
         if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
             mp.spinning.set(true);
             let until = clock::nanotime() + SCHED.linger.load(Ordering::Relaxed);
@@ -328,7 +340,7 @@ fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<(), Dismissed> {
     if mp.lone.replace(false) {
         wake::lone_paid(false);
     }
-    wake::wait_for_work(mp)
+    poller::wait_for_work(mp)
 }
 
 /// Looks through the other Ps, in random order, for goroutines and due timers.

@@ -14,7 +14,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::cooling::Cooling;
 use super::m::M;
 use super::retake::{Retake, Seen};
-use super::{SCHED, debugvars, overflow, quit, trace, wake};
+use super::{SCHED, debugvars, overflow, poller, quit, trace, wake};
 use crate::sys::clock::{self, NEVER};
 
 /// Sleep while goroutines block one after the other, while something waits in a queue, and while nothing does.
@@ -64,14 +64,15 @@ fn sleep(seen: Seen, cooling: &Cooling, idle_rounds: &mut u32, schedtrace: u64) 
             _ => LONG,
         };
         let until = wake::until_next_timer(longest);
-        SCHED.sysmon.sleep_until(until);
+        rest(until);
         return;
     }
     *idle_rounds += 1;
-    // Timers of idle Ps are the poller's. There is none when there was no thread to become it.
-    let alone = SCHED.poll_until.load(Ordering::Relaxed) == 0 && SCHED.next_timer() != NEVER;
+    // Timers of idle Ps, and sockets, are the poller's. There is none when there was no thread to become it.
+    let alone = (SCHED.poll_until.load(Ordering::Relaxed) == 0 && SCHED.next_timer() != NEVER)
+        || poller::sockets_unattended();
     if schedtrace > 0 || seen.waiting || alone || *idle_rounds <= IDLE_ROUNDS {
-        SCHED.sysmon.sleep_until(clock::nanotime() + LONG);
+        rest(clock::nanotime() + LONG);
         return;
     }
     SCHED.sysmon.clear();
@@ -93,4 +94,13 @@ fn sleep(seen: Seen, cooling: &Cooling, idle_rounds: &mut u32, schedtrace: u64) 
     SCHED.sysmon_sleeps.store(false, Ordering::Relaxed);
     SCHED.sysmon.clear();
     *idle_rounds = 0;
+}
+
+/// A sleep between two rounds. When nobody else looks after sockets it is a wait for them.
+fn rest(until: u64) {
+    if poller::is_left_to_sysmon() {
+        poller::wait_as_sysmon(until);
+    } else {
+        SCHED.sysmon.sleep_until(until);
+    }
 }

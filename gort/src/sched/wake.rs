@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, PStatus};
-use super::{Locked, MAX_MCOUNT, SCHED, deadlock, schedinit};
+use super::{Locked, MAX_MCOUNT, SCHED, deadlock, poller, schedinit};
 use crate::g::G;
 use crate::note::Note;
 use crate::runq::Entry;
@@ -85,7 +85,7 @@ pub(crate) fn put_global(entry: Entry) {
 /// and a wake costs as much as a hundred switches. So only some are worth a wake: the more such wakes
 /// have found nothing lately, the fewer. Never none; and sysmon looks after those that wait long.
 #[inline]
-fn lone(pp: &'static P) {
+pub(super) fn lone(pp: &'static P) {
     if SCHED.idle.idle_ps() == 0 || SCHED.idle.spinning() > 0 {
         return;
     }
@@ -134,35 +134,26 @@ fn start_counted(lone: bool) {
 /// Has an M run `pp`. `spinning`: it is counted as such already.
 pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
     let idle = SCHED.locked(|s| {
-        let poller = SCHED.poller.load(Ordering::Relaxed);
-        // The M that waits for the next timer is disturbed last.
         let n = s.idle_ms.len();
-        let i = match s.idle_ms.last() {
-            Some(&mp) if n > 1 && ptr::eq(mp, poller) => n - 2,
-            Some(_) => n - 1,
-            None => return None,
-        };
+        // Ms that wait for the next timer or for sockets are disturbed last.
+        let i = (0..n).rev().find(|&i| !poller::is_one(s.idle_ms[i])).or(n.checked_sub(1))?;
         let mp = s.idle_ms.remove(i);
-        if ptr::eq(mp, poller) {
-            stop_polling();
-        }
-        Some(mp)
+        Some((mp, poller::chosen(mp)))
     });
     match idle {
-        Some(mp) => {
+        Some((mp, in_netpoll)) => {
             // It sleeps, and is on no list any more: its fields are ours until the note wakes it.
             mp.spinning.set(spinning);
             mp.lone.set(lone);
             mp.set_nextp(Some(pp));
-            mp.park.wakeup();
+            if in_netpoll {
+                poller::call(mp);
+            } else {
+                mp.park.wakeup();
+            }
         }
         None => newm(StartFn::Schedule, Some(pp), spinning),
     }
-}
-
-fn stop_polling() {
-    SCHED.poller.store(ptr::null_mut(), Ordering::Relaxed);
-    SCHED.poll_until.store(0, Ordering::Relaxed);
 }
 
 /// Makes an M and its thread, or gives one that has no thread a new one.
@@ -257,11 +248,8 @@ pub(crate) fn reap_idle(now: u64) -> bool {
             if spare == 0 {
                 return (None, false);
             }
-            let poller = SCHED.poller.load(Ordering::Relaxed);
             let due = |mp: &&'static M| {
-                mp.id != 0
-                    && !ptr::eq(*mp, poller)
-                    && mp.idle_since.load(Ordering::Relaxed) + IDLE_LIFE <= now
+                mp.id != 0 && !poller::is_one(mp) && mp.idle_since.load(Ordering::Relaxed) + IDLE_LIFE <= now
             };
             let i = s.idle_ms.iter().position(due);
             (i.map(|i| s.idle_ms.remove(i)), true)
@@ -273,7 +261,7 @@ pub(crate) fn reap_idle(now: u64) -> bool {
 }
 
 /// Puts an M that is about to sleep on the idle list.
-fn midleput(s: &mut Locked, mp: &'static M) {
+pub(super) fn midleput(s: &mut Locked, mp: &'static M) {
     mp.idle_since.store(clock::nanotime(), Ordering::Relaxed);
     s.idle_ms.push(mp);
 }
@@ -352,8 +340,8 @@ pub(crate) fn pidleput(s: &mut Locked, pp: &'static P) {
 /// Finds somebody for a P whose M is about to block.
 pub(crate) fn handoffp(pp: &'static P) {
     let work = pp.has_queued() || pp.runq.runnext() != 0 || SCHED.global.len() > 0;
-    // A P with timers needs an M as well, if only to wait for them.
-    if work || pp.timers.next() != NEVER || pp.id >= SCHED.procs() {
+    // A P with timers needs an M as well, if only to wait for them, and so do sockets.
+    if work || pp.timers.next() != NEVER || poller::sockets_unattended() || pp.id >= SCHED.procs() {
         return startm(pp, false, false);
     }
     SCHED.locked(|s| pidleput(s, pp));
@@ -379,61 +367,10 @@ pub(crate) fn stopm(mp: &'static M) -> Result<(), Dismissed> {
     take_nextp(mp)
 }
 
-fn take_nextp(mp: &'static M) -> Result<(), Dismissed> {
+pub(super) fn take_nextp(mp: &'static M) -> Result<(), Dismissed> {
     let pp = mp.take_nextp().ok_or(Dismissed)?;
     acquirep(mp, pp);
     Ok(())
-}
-
-/// An M that has found nothing sleeps, until it is given a P, or until the next timer if no other M
-/// waits for that. Returns with a P.
-///
-/// While a P is busy, sysmon looks after the timers of idle Ps too; so it is enough that the *last* Ms
-/// to fall asleep see to it that one of them wakes in time.
-pub(crate) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
-    let mut may_poll = true;
-    loop {
-        let next = if may_poll { SCHED.next_timer() } else { NEVER };
-        let poll = SCHED.locked(|s| {
-            midleput(s, mp);
-            let until = SCHED.poll_until.load(Ordering::Relaxed);
-            let poll = next != NEVER && (until == 0 || next < until);
-            if poll {
-                // An M that we relieve sleeps on until its own, later, time and finds then that it is
-                // not the poller any more. It need not be woken.
-                SCHED.poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
-                SCHED.poll_until.store(next, Ordering::Relaxed);
-            }
-            poll
-        });
-        if !poll {
-            deadlock::check();
-            mp.park.sleep();
-        } else if !mp.park.sleep_until(next) {
-            // The time has come. Unless somebody has chosen us meanwhile, look for the timer's P.
-            let ours = SCHED.locked(|s| {
-                if ptr::eq(SCHED.poller.load(Ordering::Relaxed), mp) {
-                    stop_polling();
-                }
-                s.idle_ms.iter().position(|&m| ptr::eq(m, mp)).map(|i| s.idle_ms.remove(i)).is_some()
-            });
-            if ours {
-                let Some(pp) = SCHED.pidleget() else {
-                    // All Ps are busy, and their owners see to the timers, sysmon behind them. Whoever
-                    // is idle next waits for the timers that are left.
-                    may_poll = false;
-                    continue;
-                };
-                mp.spinning.set(true);
-                SCHED.idle.spin();
-                acquirep(mp, pp);
-                return Ok(());
-            }
-            mp.park.sleep();
-        }
-        mp.park.clear();
-        return take_nextp(mp);
-    }
 }
 
 /// The M of a locked goroutine that has parked: hands its P on and sleeps until the goroutine runs.

@@ -20,6 +20,7 @@ use dary_heap::QuaternaryHeap;
 use crate::g::G;
 use crate::g::commit::{Notify, Seq};
 use crate::lock::Lock;
+use crate::netpoll::{self, side::Side};
 use crate::sys::clock::NEVER;
 use crate::sys::mem::prefetch;
 
@@ -39,11 +40,13 @@ pub(crate) trait Alarm: Send + Sync {
 pub(crate) enum Target {
     Wait(&'static G, Seq),
     Alarm(Arc<dyn Alarm>, u64),
+    /// Wakes the wait of this number at a socket.
+    Socket(&'static Side, u32),
 }
 
 /// What is to be done now.
 pub(crate) enum Due {
-    /// To be readied.
+    /// To be readied: a goroutine, or a plain thread.
     Ready(&'static G),
     Fire(Arc<dyn Alarm>, u64),
 }
@@ -58,6 +61,7 @@ impl Entry {
         match &self.target {
             Target::Wait(gp, seq) => !gp.commit.is_waiting(*seq),
             Target::Alarm(alarm, seq) => !alarm.is_set(*seq),
+            Target::Socket(side, n) => !side.is_wait(*n),
         }
     }
 }
@@ -167,6 +171,11 @@ impl Timers {
                         }
                     }
                     Target::Alarm(alarm, seq) => act(Due::Fire(alarm, seq)),
+                    Target::Socket(side, n) => {
+                        if let Some(gp) = side.expire(n).and_then(netpoll::taken) {
+                            act(Due::Ready(gp));
+                        }
+                    }
                 }
             }
         }

@@ -1,0 +1,76 @@
+//! The system calls that std does not offer in this shape: reads and writes that do not wait whatever mode the
+//! descriptor is in, and raise no SIGPIPE.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+fn check(n: isize) -> io::Result<usize> {
+    if n < 0 { Err(io::Error::last_os_error()) } else { Ok(n as usize) }
+}
+
+/// recv(2). `flags`: beside `MSG_DONTWAIT`.
+#[inline]
+pub(super) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], flags: i32) -> io::Result<usize> {
+    let flags = flags | libc::MSG_DONTWAIT;
+    // SAFETY: the buffer is valid for writes of its length.
+    check(unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) })
+}
+
+/// send(2).
+#[inline]
+pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the buffer is valid for reads of its length.
+    check(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags) })
+}
+
+/// The most buffers that one call takes; std passes no more either.
+pub(super) const IOV_MAX: usize = 1024;
+
+fn message(buffers: *mut libc::iovec, n: usize) -> libc::msghdr {
+    // SAFETY: all zero is a valid message: no address, no control data.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = buffers;
+    message.msg_iovlen = n.min(IOV_MAX) as _;
+    message
+}
+
+/// readv(2) that does not wait.
+pub(super) fn recv_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let mut message = message(bufs.as_mut_ptr().cast(), bufs.len());
+    // SAFETY: `IoSliceMut` has the layout of an iovec of a buffer that is valid for writes.
+    check(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })
+}
+
+/// writev(2) that does not wait.
+pub(super) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let message = message(bufs.as_ptr().cast_mut().cast(), bufs.len());
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: `IoSlice` has the layout of an iovec of a buffer that is valid for reads; sendmsg only reads.
+    check(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, flags) })
+}
+
+/// Whether the socket can be read without waiting: it has data, or is at its end, or has an error.
+pub(super) fn is_readable(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN | libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one valid pollfd.
+    Ok(check(unsafe { libc::poll(&raw mut poll, 1, 0) } as isize)? > 0)
+}
+
+/// shutdown(2) of both directions, as far as the socket has any.
+pub(super) fn shutdown(fd: BorrowedFd<'_>) {
+    // SAFETY: no memory is involved. It fails for a socket that is not connected, which is as good.
+    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
+}
+
+pub(super) fn is_nonblocking(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: no memory is involved.
+    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_NONBLOCK != 0
+}
+
+pub(super) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let mut on = libc::c_int::from(on);
+    // SAFETY: FIONBIO reads one int.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw mut on) } as isize).map(drop)
+}

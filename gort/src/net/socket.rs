@@ -1,0 +1,427 @@
+//! What every socket is made of: a descriptor, its place in the netpoller, and the loop by which a call that
+//! would block waits.
+//!
+//! An operation takes the seat of its direction, tries, and if the kernel has nothing for it waits for an
+//! event and tries again. It is registered with the netpoller only when it first has to wait.
+//!
+//! - A stream's read that got less than it asked for has emptied the socket, and a write that was not taken
+//!   whole has filled it (epoll(7)). The next operation then waits at once instead of asking the kernel for
+//!   an EAGAIN, unless something was heard since, or the peer has hung up: `exhausted`. So a request
+//!   costs one read and one write.
+//! - Streams stay in blocking mode for the kernel, and each call says that it does not want to wait: who gets
+//!   the descriptor by `AsFd`, or turned back into std's, finds it as std has it. Listeners and
+//!   datagram sockets are in non-blocking mode until they are turned back. `set_nonblocking` is a flag here.
+//! - Clones share all of this, so that they agree on modes, timeouts and who waits.
+//!
+//! Go: internal/poll/fd_unix.go `FD.Read`, `FD.Write`, fd_poll_runtime.go.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::seat::{Seat, Seated};
+use crate::g::G;
+use crate::g::wait_reason::WaitReason;
+use crate::netpoll::side::{CLOSED, NO_DEADLINE, Publish, Side};
+use crate::netpoll::{self, PollDesc};
+use crate::sched::{park, poller};
+use crate::sys::clock::{self, NEVER};
+use crate::timer::Target;
+
+/// Which half of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dir {
+    Read,
+    Write,
+}
+
+/// A half's own state.
+struct Half {
+    seat: Seat,
+    /// Nanoseconds that an operation may take; 0 for any.
+    timeout: AtomicU64,
+    /// See the module. Written by who is in the seat.
+    exhausted: AtomicBool,
+}
+
+impl Half {
+    fn new() -> Self {
+        Self { seat: Seat::new(), timeout: AtomicU64::new(0), exhausted: AtomicBool::new(false) }
+    }
+}
+
+struct Inner {
+    /// Closed after `desc` was freed.
+    fd: ManuallyDrop<OwnedFd>,
+    desc: &'static PollDesc,
+    registering: Mutex<()>,
+    read: Half,
+    write: Half,
+    nonblocking: AtomicBool,
+}
+
+impl Inner {
+    /// Ends the runtime's part.
+    fn release(&mut self) -> OwnedFd {
+        self.desc.free(self.fd.as_fd());
+        // SAFETY: called once, by `drop` or instead of it.
+        unsafe { ManuallyDrop::take(&mut self.fd) }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.release());
+    }
+}
+
+/// A socket and its clones.
+#[derive(Clone)]
+pub(super) struct Socket(Arc<Inner>);
+
+/// std's view of a socket that stays ours: for options and addresses, which gort adds nothing to.
+pub(super) struct View<'a, T> {
+    std: ManuallyDrop<T>,
+    _socket: &'a Socket,
+}
+
+impl<T> Deref for View<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.std
+    }
+}
+
+/// What an operation found out about the socket besides its result.
+pub(super) enum Done<R> {
+    /// It may have more to give, or room.
+    More(R),
+    /// It was emptied, or filled.
+    Exhausted(R),
+}
+
+impl Socket {
+    /// Takes over a descriptor.
+    pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let desc = PollDesc::alloc()?;
+        Ok(Self(Arc::new(Inner {
+            fd: ManuallyDrop::new(fd),
+            desc,
+            registering: Mutex::new(()),
+            read: Half::new(),
+            write: Half::new(),
+            nonblocking: AtomicBool::new(false),
+        })))
+    }
+
+    /// Takes over a descriptor whose mode is the user's choice.
+    ///
+    /// # Panics
+    /// When there is no descriptor that the netpoller could give: a million are open.
+    pub(super) fn from_std(fd: OwnedFd, nonblocking: bool) -> Self {
+        let mode = super::calls::is_nonblocking(fd.as_fd());
+        if nonblocking {
+            let _ = super::calls::set_nonblocking(fd.as_fd(), true);
+        }
+        let socket = Self::new(fd).expect("as many sockets as descriptors");
+        socket.0.nonblocking.store(mode, Ordering::Relaxed);
+        socket
+    }
+
+    /// The descriptor in blocking mode: this one if no clone needs it, else another of the same socket.
+    pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
+        let fd = match Arc::try_unwrap(self.0) {
+            Ok(inner) => ManuallyDrop::new(inner).release(),
+            Err(shared) => shared.fd.as_fd().try_clone_to_owned()?,
+        };
+        super::calls::set_nonblocking(fd.as_fd(), false)?;
+        Ok(fd)
+    }
+
+    /// [`Socket::into_fd`] for conversions that cannot fail.
+    ///
+    /// # Panics
+    /// When a clone needs the descriptor and the process may open no other.
+    pub(super) fn into_std<T: From<OwnedFd>>(self) -> T {
+        T::from(self.into_fd().expect("a descriptor for a socket that has clones"))
+    }
+
+    /// std's view of it.
+    pub(super) fn view<T: From<OwnedFd>>(&self) -> View<'_, T> {
+        // SAFETY: the descriptor is open while we are, and the view never drops its owner.
+        let fd = unsafe { OwnedFd::from_raw_fd(self.0.fd.as_raw_fd()) };
+        View { std: ManuallyDrop::new(T::from(fd)), _socket: self }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.fd.as_fd()
+    }
+
+    fn half(&self, dir: Dir) -> (&Half, &'static Side) {
+        match dir {
+            Dir::Read => (&self.0.read, &self.0.desc.read),
+            Dir::Write => (&self.0.write, &self.0.desc.write),
+        }
+    }
+
+    pub(super) fn set_nonblocking(&self, on: bool) {
+        self.0.nonblocking.store(on, Ordering::Relaxed);
+    }
+
+    /// As std has it: zero is no time-out.
+    pub(super) fn set_timeout(&self, dir: Dir, timeout: Option<Duration>) -> io::Result<()> {
+        let nanos = match timeout {
+            None => 0,
+            Some(Duration::ZERO) => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout"));
+            }
+            Some(d) => u64::try_from(d.as_nanos()).unwrap_or(u64::MAX),
+        };
+        self.half(dir).0.timeout.store(nanos, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(super) fn timeout(&self, dir: Dir) -> Option<Duration> {
+        match self.half(dir).0.timeout.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Go: `SetReadDeadline`, `SetWriteDeadline`.
+    pub(super) fn set_deadline(&self, dir: Dir, deadline: Option<Instant>) {
+        let when = deadline.map_or(NO_DEADLINE, |when| clock::at(when).clamp(CLOSED + 1, NO_DEADLINE - 1));
+        let (half, side) = self.half(dir);
+        ready(side.set_deadline(when));
+        half.seat.look_again();
+    }
+
+    /// Every operation under way, and every later one, fails. Go: `FD.Close`, but that the number of the
+    /// descriptor is free only when the socket is dropped.
+    pub(super) fn close(&self) {
+        for dir in [Dir::Read, Dir::Write] {
+            let (half, side) = self.half(dir);
+            ready(side.close());
+            half.seat.look_again();
+        }
+        super::calls::shutdown(self.fd());
+    }
+
+    /// The end of what a peer has sent, unless it is that of a socket that was closed here while it was read.
+    #[cold]
+    pub(super) fn end_of_file(&self) -> io::Result<()> {
+        let (_, side) = self.half(Dir::Read);
+        if side.deadline() == CLOSED { Err(closed()) } else { Ok(()) }
+    }
+
+    /// Runs `call` until it does not block. `timeout` is that of the half, or the operation's own.
+    #[inline]
+    pub(super) fn run<R>(&self, dir: Dir, mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+        let mut more = move || call().map(Done::More);
+        self.operate(dir, Timeout::OfHalf, &mut more)
+    }
+
+    /// [`Socket::run`] for a call that can tell when the socket is exhausted.
+    #[inline]
+    pub(super) fn run_stream<R>(
+        &self,
+        dir: Dir,
+        mut call: impl FnMut() -> io::Result<Done<R>>,
+    ) -> io::Result<R> {
+        self.operate(dir, Timeout::OfHalf, &mut call)
+    }
+
+    /// Runs `call` until it does not block or until `deadline`.
+    pub(super) fn run_until<R>(
+        &self,
+        dir: Dir,
+        deadline: u64,
+        mut call: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let mut more = move || call().map(Done::More);
+        self.operate(dir, Timeout::Until(deadline), &mut more)
+    }
+
+    fn operate<R>(
+        &self,
+        dir: Dir,
+        timeout: Timeout,
+        call: &mut impl FnMut() -> io::Result<Done<R>>,
+    ) -> io::Result<R> {
+        park::check_preempt();
+        let (half, side) = self.half(dir);
+        check(side)?;
+        if self.0.nonblocking.load(Ordering::Relaxed) && matches!(timeout, Timeout::OfHalf) {
+            return loop {
+                match call() {
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(Done::More(r) | Done::Exhausted(r)) => break Ok(r),
+                    Err(e) => break Err(e),
+                }
+            };
+        }
+        let mut until = timeout.start(half);
+        let _seated = match half.seat.try_take() {
+            Some(seated) => seated,
+            None => self.take_seat(dir, &mut until)?,
+        };
+        loop {
+            // Without registration nothing is ever heard: the first wait makes up for that.
+            if !(half.exhausted.load(Ordering::Relaxed) && side.is_quiet()) {
+                side.reset();
+                half.exhausted.store(false, Ordering::Relaxed);
+                match call() {
+                    Ok(Done::More(r)) => return Ok(r),
+                    Ok(Done::Exhausted(r)) => {
+                        half.exhausted.store(true, Ordering::Relaxed);
+                        return Ok(r);
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            self.register()?;
+            wait(side, until.get())?;
+            // Heard something, or not: only a try can tell, as long as the word is not asked.
+            if !side.is_quiet() {
+                half.exhausted.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[cold]
+    fn take_seat(&self, dir: Dir, until: &mut Until) -> io::Result<Seated<'_>> {
+        let (half, side) = self.half(dir);
+        loop {
+            let looks = half.seat.looks();
+            check(side)?;
+            let own = until.get();
+            if let Some(seated) = half.seat.wait(own.min(side.deadline()), looks) {
+                return Ok(seated);
+            }
+            if own != NEVER && clock::nanotime() >= own {
+                return Err(timed_out());
+            }
+        }
+    }
+
+    #[inline]
+    fn register(&self) -> io::Result<()> {
+        if self.0.desc.is_registered() { Ok(()) } else { self.register_slow() }
+    }
+
+    #[cold]
+    fn register_slow(&self) -> io::Result<()> {
+        let _registering = self.0.registering.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.0.desc.is_registered() {
+            self.0.desc.register(self.fd())?;
+            poller::registered();
+        }
+        Ok(())
+    }
+}
+
+/// How long an operation may take.
+#[derive(Clone, Copy)]
+enum Timeout {
+    OfHalf,
+    Until(u64),
+}
+
+impl Timeout {
+    #[inline]
+    fn start(self, half: &Half) -> Until {
+        match self {
+            Timeout::Until(until) => Until(until),
+            Timeout::OfHalf => match half.timeout.load(Ordering::Relaxed) {
+                0 => Until(NEVER),
+                nanos => Until(clock::nanotime().saturating_add(nanos)),
+            },
+        }
+    }
+}
+
+/// When an operation's own time is up.
+struct Until(u64);
+
+impl Until {
+    fn get(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Fails when the socket is closed or its deadline is over.
+#[inline]
+fn check(side: &Side) -> io::Result<()> {
+    let deadline = side.deadline();
+    if deadline == NO_DEADLINE { Ok(()) } else { check_slow(deadline) }
+}
+
+#[cold]
+fn check_slow(deadline: u64) -> io::Result<()> {
+    if deadline == CLOSED {
+        return Err(closed());
+    }
+    if deadline <= clock::nanotime() {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"));
+    }
+    Ok(())
+}
+
+/// Go: `net.ErrClosed`.
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "use of closed network connection")
+}
+
+/// A time-out as the kernel tells of `SO_RCVTIMEO` and `SO_SNDTIMEO`, hence as std does.
+fn timed_out() -> io::Error {
+    io::Error::from_raw_os_error(libc::EAGAIN)
+}
+
+/// Readies who was taken off a side, if anybody was.
+fn ready(g: Option<usize>) {
+    if let Some(gp) = g.and_then(netpoll::taken) {
+        park::goready(gp);
+    }
+}
+
+/// Waits for an event, or for nothing: the caller tries again. An error when `until` or the deadline has come.
+///
+/// Go: `netpollblock`.
+fn wait(side: &'static Side, until: u64) -> io::Result<()> {
+    let mut over = Ok(());
+    let mut timers = None;
+    let mut when = NEVER;
+    park::park_commit(NEVER, WaitReason::IoWait, |gp, _| {
+        let n = side.begin_wait();
+        if side.publish(std::ptr::from_ref::<G>(gp) as usize) == Publish::Ready {
+            return false;
+        }
+        // Looked at after the publication: see `netpoll::side`.
+        let deadline = side.deadline();
+        when = until.min(deadline);
+        if when == NEVER {
+            return true;
+        }
+        let now = clock::nanotime();
+        if when <= now {
+            over = if deadline <= now { check_slow(deadline) } else { Err(timed_out()) };
+            return !side.withdraw();
+        }
+        timers = Some(park::start_timer(when, Target::Socket(side, n)));
+        true
+    });
+    side.end_wait();
+    if let Some(timers) = timers
+        && clock::nanotime() < when
+    {
+        timers.count_stale();
+    }
+    over
+}

@@ -1,0 +1,257 @@
+//! The last look of an M that falls asleep: at timers and sockets, and who waits for them.
+//!
+//! Two roles, mostly of one M: the *poller* sleeps until the next timer, the *net poller* in the netpoller.
+//! Both are on the idle list like any sleeping M; a waker that chooses the net poller ends its wait by
+//! [`netpoll::wake`] instead of its note.
+//!
+//! Who asks the kernel about sockets:
+//! - an M that has found nothing in the queues, before it steals ([`poll_now`]);
+//! - the net poller, for as long as it takes; there is one whenever all Ps are idle and a socket is registered,
+//!   as every M that falls asleep takes the role if nobody has it;
+//! - a busy P, each 61 switches ([`is_due`]), but no more often than each [`OFTEN`];
+//! - sysmon, when nobody has for [`LATE`] ([`is_left_to_sysmon`]): goroutines that compute have all Ps. While
+//!   Ps poll by themselves it stays out: waking it for each event would cost a thread switch where the P takes
+//!   events in batches for nothing.
+//!
+//! Whoever takes the [`netpoll::wake`] of another (they are events like all others) passes it on.
+//!
+//! Go: proc.go `findRunnable`, `injectglist`, `sysmon`.
+
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+use super::m::M;
+use super::p::P;
+use super::wake::{self, Dismissed, acquirep, midleput, take_nextp};
+use super::{SCHED, deadlock, thread};
+use crate::g::entry;
+use crate::netpoll::{self, Ready};
+use crate::runq::Entry;
+use crate::sys::clock::{self, NEVER};
+
+/// Switches after which a busy P looks at sockets. Go: 61 for the global queue.
+const SWITCHES: u32 = 61;
+/// Nanoseconds between two such looks at least: switches may be short, and a look costs dozens of them.
+const OFTEN: u64 = 20_000;
+/// Nanoseconds after the last look when sysmon takes over.
+const LATE: u64 = 200_000;
+/// As many as this are worth waking another M for, if one could help; fewer, as a lone goroutine is.
+const MANY: usize = 8;
+
+/// Whether a busy P should look at sockets now. The owner asks at each pick.
+#[inline]
+pub(super) fn is_due(pp: &'static P) -> bool {
+    pp.runq.switches().wrapping_sub(pp.net_switches.get()) >= SWITCHES && is_time(pp)
+}
+
+#[cold]
+fn is_time(pp: &'static P) -> bool {
+    let due = netpoll::last_poll() + OFTEN <= clock::nanotime();
+    if !due {
+        pp.net_switches.set(pp.runq.switches());
+    }
+    due
+}
+
+/// Readies to this P what can go on now; whether there was anything. On g0.
+#[inline(never)]
+pub(super) fn poll_now(mp: &'static M, pp: &'static P) -> bool {
+    debug_assert!(mp.p().is_some_and(|own| ptr::eq(own, pp)));
+    pp.net_switches.set(pp.runq.switches());
+    netpoll::polled(clock::nanotime());
+    let mut ready = Ready::new();
+    netpoll::poll(0, &mut ready);
+    pass_on(&ready);
+    ready_to(pp, &ready);
+    !ready.is_empty()
+}
+
+/// A poll took the wake-up that was the net poller's.
+fn pass_on(ready: &Ready) {
+    if ready.woken && SCHED.net_called.load(Ordering::Acquire) {
+        netpoll::wake();
+    }
+}
+
+/// Queues goroutines that can go on to a P of the caller's, and wakes threads.
+fn ready_to(pp: &'static P, ready: &Ready) {
+    let mut n = 0;
+    for gp in ready.iter() {
+        if gp.is_thread() {
+            thread::wake(gp);
+        } else {
+            gp.status.ready();
+            wake::put_ring(pp, entry::pack(gp));
+            n += 1;
+        }
+    }
+    match n {
+        0 | 1 => {}
+        MANY.. => wake::wakep(),
+        _ => wake::lone(pp),
+    }
+}
+
+/// The same without a P. Go: `injectglist`.
+fn inject(ready: &Ready) {
+    let mut entries: Vec<Entry> = Vec::new();
+    for gp in ready.iter() {
+        if gp.is_thread() {
+            thread::wake(gp);
+        } else {
+            gp.status.ready();
+            entries.push(entry::pack(gp));
+        }
+    }
+    if !entries.is_empty() {
+        SCHED.global.put(&entries);
+        wake::wakep();
+    }
+}
+
+/// Whether an M is a poller of either kind. Under the scheduler's lock.
+pub(super) fn is_one(mp: &'static M) -> bool {
+    ptr::eq(SCHED.poller.load(Ordering::Relaxed), mp) || ptr::eq(SCHED.net_poller.load(Ordering::Relaxed), mp)
+}
+
+/// An idle M was chosen to run a P: it does not wait for timers any more. Whether it must be [`call`]ed out
+/// of the netpoller. Under the scheduler's lock.
+#[must_use]
+pub(super) fn chosen(mp: &'static M) -> bool {
+    if ptr::eq(SCHED.poller.load(Ordering::Relaxed), mp) {
+        stop_polling();
+    }
+    // It keeps the role until it is out: two Ms in there would take each other's wake-ups.
+    let in_netpoll = ptr::eq(SCHED.net_poller.load(Ordering::Relaxed), mp);
+    if in_netpoll {
+        // Release: pairs with the Acquire in `pass_on`.
+        SCHED.net_called.store(true, Ordering::Release);
+    }
+    in_netpoll
+}
+
+/// Wakes the net poller, whose P is in its place.
+pub(super) fn call(mp: &'static M) {
+    mp.park.wakeup();
+    netpoll::wake();
+}
+
+fn stop_polling() {
+    SCHED.poller.store(ptr::null_mut(), Ordering::Relaxed);
+    SCHED.poll_until.store(0, Ordering::Relaxed);
+}
+
+/// Whether there are sockets and no M waits for them.
+pub(super) fn sockets_unattended() -> bool {
+    netpoll::active() && SCHED.net_poller.load(Ordering::Relaxed).is_null()
+}
+
+/// Whether sysmon should wait for sockets between its rounds.
+pub(super) fn is_left_to_sysmon() -> bool {
+    sockets_unattended() && netpoll::last_poll() + LATE <= clock::nanotime()
+}
+
+/// Sysmon's wait for sockets.
+pub(super) fn wait_as_sysmon(until: u64) {
+    let mut ready = Ready::new();
+    netpoll::poll(until, &mut ready);
+    pass_on(&ready);
+    inject(&ready);
+    drop(ready);
+    if SCHED.idle.idle_ps() >= SCHED.procs() {
+        // Whoever looked meanwhile may have taken what was in our hands for a goroutine that goes on.
+        deadlock::check();
+    }
+}
+
+/// A plain thread has registered a socket: if all Ms sleep, one of them must wait for it.
+pub(crate) fn registered() {
+    if super::current::m().is_none() {
+        wake::wakep();
+    }
+}
+
+/// An M that has found nothing sleeps, until it is given a P, or until the next timer or event if no other M
+/// waits for that. Returns with a P.
+///
+/// While a P is busy, sysmon looks after the timers of idle Ps and after sockets too; so it is enough that the
+/// *last* Ms to fall asleep see to it that one of them wakes in time.
+pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
+    let mut may_poll = true;
+    loop {
+        let next = if may_poll { SCHED.next_timer() } else { NEVER };
+        let (timer, net) = SCHED.locked(|s| {
+            midleput(s, mp);
+            let until = SCHED.poll_until.load(Ordering::Relaxed);
+            let timer = next != NEVER && (until == 0 || next < until);
+            if timer {
+                // An M that we relieve sleeps on until its own, later, time and finds then that it is
+                // not the poller any more. It need not be woken.
+                SCHED.poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
+                SCHED.poll_until.store(next, Ordering::Relaxed);
+            }
+            let net = sockets_unattended();
+            if net {
+                SCHED.net_poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
+            }
+            (timer, net)
+        });
+        if !timer {
+            deadlock::check();
+        }
+        let mut ready = Ready::new();
+        let until = if timer { next } else { NEVER };
+        let called = if net {
+            netpoll::poll(until, &mut ready);
+            false
+        } else if timer {
+            mp.park.sleep_until(until)
+        } else {
+            mp.park.sleep();
+            true
+        };
+        // Unless somebody has chosen us meanwhile, we see to what has come.
+        let ours = !called
+            && SCHED.locked(|s| {
+                if ptr::eq(SCHED.poller.load(Ordering::Relaxed), mp) {
+                    stop_polling();
+                }
+                if net {
+                    SCHED.net_poller.store(ptr::null_mut(), Ordering::Relaxed);
+                    SCHED.net_called.store(false, Ordering::Relaxed);
+                }
+                s.idle_ms.iter().position(|&m| ptr::eq(m, mp)).map(|i| s.idle_ms.remove(i)).is_some()
+            });
+        if !ours {
+            mp.park.sleep();
+            mp.park.clear();
+            take_nextp(mp)?;
+            ready_to(mp.p().expect("taken"), &ready);
+            return Ok(());
+        }
+        let due = timer && next <= clock::nanotime();
+        if ready.is_empty() && !due {
+            // For nothing: a wake-up that came late.
+            continue;
+        }
+        match SCHED.pidleget() {
+            Some(pp) => {
+                acquirep(mp, pp);
+                if ready.is_empty() {
+                    mp.spinning.set(true);
+                    SCHED.idle.spin();
+                } else {
+                    netpoll::polled(clock::nanotime());
+                    ready_to(pp, &ready);
+                }
+                return Ok(());
+            }
+            None => {
+                // All Ps are busy, and their owners see to the timers, sysmon behind them. Whoever
+                // is idle next waits for the timers that are left.
+                inject(&ready);
+                may_poll &= !due;
+            }
+        }
+    }
+}
