@@ -25,3 +25,10 @@ fn new_m_for_a_panicking_goroutine_was_never_started() {
 fn new_m_for_a_goroutine_kept_on_its_thread_was_never_started() {
     check("try_recv_from_a_select");
 }
+
+/// The look for a deadlock saw everybody asleep, then no timer, then everybody asleep: between the looks an M had
+/// woken for the last timer and set the next.
+#[test]
+fn deadlock_found_between_two_sleeps() {
+    (0..3).for_each(|_| check("thread_waits_beside_sleeps"));
+}

@@ -67,6 +67,24 @@ pub(crate) struct Locked {
     pub(crate) system_ms: u32,
     /// Plain threads that wait in gort with no timeout.
     pub(crate) waiting_threads: u32,
+    /// How often one of these began to sleep: two looks that find the same number have missed nobody who was awake
+    /// between them.
+    pub(crate) sleeps: u64,
+}
+
+impl Locked {
+    /// Puts an M that is about to sleep on the idle list. Go: `mput`.
+    pub(crate) fn midleput(&mut self, mp: &'static M) {
+        mp.idle_since.store(crate::sys::clock::nanotime(), Ordering::Relaxed);
+        self.sleeps += 1;
+        self.idle_ms.push(mp);
+    }
+
+    /// An M is about to sleep because its locked goroutine does. Go: `incidlelocked`.
+    pub(crate) fn locked_idle_inc(&mut self) {
+        self.sleeps += 1;
+        self.locked_idle += 1;
+    }
 }
 
 /// The one scheduler of the process.
@@ -132,6 +150,7 @@ pub(crate) static SCHED: Sched = Sched {
         locked_idle: 0,
         system_ms: 0,
         waiting_threads: 0,
+        sleeps: 0,
     }),
     idle: Idle::new(),
     global: GlobalRunq::new(),

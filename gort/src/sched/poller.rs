@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 use super::m::M;
 use super::p::P;
-use super::wake::{self, Dismissed, acquirep, midleput, take_nextp};
+use super::wake::{self, Dismissed, acquirep, take_nextp};
 use super::{SCHED, deadlock, thread};
 use crate::g::entry;
 use crate::netpoll::{self, Ready};
@@ -181,7 +181,7 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
     loop {
         let next = if may_poll { SCHED.next_timer() } else { NEVER };
         let (timer, net) = SCHED.locked(|s| {
-            midleput(s, mp);
+            s.midleput(mp);
             let until = SCHED.poll_until.load(Ordering::Relaxed);
             let timer = next != NEVER && (until == 0 || next < until);
             if timer {

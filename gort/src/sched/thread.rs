@@ -98,6 +98,7 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
             // Under the lock, as in `wake`: one who is woken already does not wait.
             let waits = !gp.futex.is_set();
             if waits {
+                s.sleeps += 1;
                 s.waiting_threads += 1;
                 gp.lockedm.store(1, Ordering::Relaxed);
             }

@@ -260,12 +260,6 @@ pub(crate) fn reap_idle(now: u64) -> bool {
     }
 }
 
-/// Puts an M that is about to sleep on the idle list.
-pub(super) fn midleput(s: &mut Locked, mp: &'static M) {
-    mp.idle_since.store(clock::nanotime(), Ordering::Relaxed);
-    s.idle_ms.push(mp);
-}
-
 static TEMPLATE_WORK: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
 static TEMPLATE_NOTE: Note = Note::new();
 
@@ -360,7 +354,7 @@ pub(crate) struct Dismissed;
 
 /// Sleeps until another M hands over a P. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) -> Result<(), Dismissed> {
-    SCHED.locked(|s| midleput(s, mp));
+    SCHED.locked(|s| s.midleput(mp));
     deadlock::check();
     mp.park.sleep();
     mp.park.clear();
@@ -380,7 +374,7 @@ pub(crate) fn stop_locked_m(mp: &'static M) {
     if mp.p().is_some() {
         handoffp(releasep(mp));
     }
-    SCHED.locked(|s| s.locked_idle += 1);
+    SCHED.locked(Locked::locked_idle_inc);
     deadlock::check();
     mp.park.sleep();
     mp.park.clear();

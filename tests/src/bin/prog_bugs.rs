@@ -43,11 +43,24 @@ fn try_recv_from_a_waiting_select_on_the_only_p() {
     selects.join().unwrap();
 }
 
+/// A thread that often begins to wait, beside a goroutine that wakes for a timer and sets another.
+fn thread_waits_beside_short_sleeps() {
+    let (tx, rx) = channel::bounded(0);
+    let thread = std::thread::spawn(move || rx.iter().count());
+    for i in 0..4000 {
+        tx.send(i).unwrap();
+        (0..4).for_each(|_| gort::sleep(std::time::Duration::from_micros(1)));
+    }
+    drop(tx);
+    assert_eq!(gort::blocking(|| thread.join().unwrap()), 4000);
+}
+
 #[gort::main(gomaxprocs = 1)]
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("panicking_goroutine_waits") => panicking_goroutine_waits_on_the_only_p(),
         Some("try_recv_from_a_select") => try_recv_from_a_waiting_select_on_the_only_p(),
+        Some("thread_waits_beside_sleeps") => thread_waits_beside_short_sleeps(),
         other => panic!("no such program: {other:?}"),
     }
     println!("done");
