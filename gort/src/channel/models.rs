@@ -375,3 +375,62 @@ fn ready_against_the_other_side() {
         sender.join().unwrap();
     });
 }
+
+/// A message that was sent is there, or another has come first: `default` is for a moment at which all was empty.
+#[test]
+fn default_is_linearizable() {
+    check(3, || {
+        let (a, a_out) = bounded(1);
+        let (b, b_out) = bounded(1);
+        let a_out = crate::primitive::Arc::new(a_out);
+        let other = thread::spawn({
+            let a_out = a_out.clone();
+            move || {
+                b.send(message(1)).unwrap();
+                a_out.try_recv().map(number).ok()
+            }
+        });
+        a.send(message(0)).unwrap();
+        let mut select = Select::new_biased();
+        // The order in which a look would find the second empty and then the first.
+        select.recv(&b_out);
+        select.recv(&a_out);
+        match select.try_select() {
+            Ok(operation) if operation.index() == 0 => assert_eq!(operation.recv(&b_out).map(number), Ok(1)),
+            Ok(operation) => assert_eq!(operation.recv(&a_out).map(number), Ok(0)),
+            Err(_) => panic!("neither was ready at the same time"),
+        }
+        drop(select);
+        other.join().unwrap();
+    });
+}
+
+/// Two that do not wait meet, or do not: they agree.
+#[test]
+fn two_selects_that_do_not_wait() {
+    check(3, || {
+        let (a, a_out) = bounded(0);
+        let (b, b_out) = bounded(0);
+        let sender = thread::spawn(move || {
+            let mut select = Select::new_biased();
+            select.send(&a);
+            select.send(&b);
+            let sent = select.try_select().ok().map(|operation| {
+                let index = operation.index();
+                operation.send([&a, &b][index], message(index as u32)).unwrap();
+                index as u32
+            });
+            drop(select);
+            (a, b, sent)
+        });
+        let mut select = Select::new_biased();
+        select.recv(&b_out);
+        select.recv(&a_out);
+        let got = select.try_select().ok().map(|operation| {
+            let from = [&b_out, &a_out][operation.index()];
+            number(operation.recv(from).unwrap())
+        });
+        let (_a, _b, sent) = sender.join().unwrap();
+        assert_eq!(got, sent);
+    });
+}

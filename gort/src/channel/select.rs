@@ -18,6 +18,7 @@ use super::{
     ReadyTimeoutError, Receiver, SelectTimeoutError, SelectedOperation, Sender, TryReadyError, TrySelectError,
 };
 use crate::g::G;
+use crate::g::commit::Seq;
 use crate::g::wait_reason::WaitReason;
 use crate::sched::{current, park};
 use crate::sys::clock::{self, NEVER};
@@ -141,6 +142,9 @@ struct Arm<'a> {
     index: usize,
     address: *const (),
 }
+
+/// An arm was ready when its turn to be queued came.
+struct AnotherIsReady;
 
 /// How many arms need no allocation.
 const INLINE: usize = 8;
@@ -278,9 +282,62 @@ impl<'a> Select<'a> {
         SelectedOperation::new(token, arm.index, arm.address)
     }
 
-    fn try_once(&mut self, token: &mut Token, stay: bool) -> Option<Arm<'a>> {
+    /// Commits to an operation that needs no waiting, if it sees one.
+    fn first_ready(&mut self, token: &mut Token, stay: bool) -> Option<Arm<'a>> {
         self.shuffle();
         (0..self.len).map(|i| self.arm(i)).find(|arm| arm.operation.commit(token, stay))
+    }
+
+    /// Commits to an operation that needs no waiting. None if there was a moment at which all would have had to
+    /// wait: of several looks, one an arm, each may have come while another arm was ready.
+    fn try_once(&mut self, token: &mut Token, stay: bool) -> Option<Arm<'a>> {
+        loop {
+            let ready = self.first_ready(token, stay);
+            if ready.is_some() || self.len < 2 {
+                return ready;
+            }
+            let all = if stay { park::keep_thread(|| self.try_all(token)) } else { self.try_all(token) };
+            if let Ok(won) = all {
+                return won;
+            }
+        }
+    }
+
+    /// Queues at all channels, as if to wait, and withdraws at once. Once it is queued everywhere nothing can become
+    /// ready without being offered to it: if it was not won until then, there is that moment.
+    fn try_all(&self, token: &mut Token) -> Result<Option<Arm<'a>>, AnotherIsReady> {
+        let waiters = Waiters::new(self.len);
+        let gp = current::g();
+        let seq = gp.commit.begin();
+        let place = token.scratch.as_mut_ptr();
+        let everywhere = (0..self.len).all(|i| self.queue(&waiters, i, gp, seq, place));
+        gp.commit.end();
+        match self.withdraw(&waiters, token) {
+            None if !everywhere => Err(AnotherIsReady),
+            won => Ok(won),
+        }
+    }
+
+    /// Queues a waiter for the `i`th arm, unless that needs no waiting.
+    fn queue(&self, waiters: &Waiters, i: usize, gp: &'static G, seq: Seq, place: *mut ()) -> bool {
+        let operation = self.arm(i).operation;
+        let element = if operation.receives() { place } else { std::ptr::null_mut() };
+        let waiter = waiters.get(i).get_or_init(|| Waiter::committed(gp, seq, element));
+        operation.enqueue(waiter)
+    }
+
+    /// Takes all waiters off; the arm whose waiter was won, if one was.
+    fn withdraw(&self, waiters: &Waiters, token: &mut Token) -> Option<Arm<'a>> {
+        let mut won = None;
+        for i in 0..self.len {
+            let arm = self.arm(i);
+            if let Some(waiter) = waiters.get(i).get()
+                && arm.operation.accept(waiter, token)
+            {
+                won = Some(arm);
+            }
+        }
+        won
     }
 
     /// Selects an operation that needs no waiting; it must be completed.
@@ -328,27 +385,13 @@ impl<'a> Select<'a> {
         park::check_preempt();
         loop {
             let mut token = Token::new();
-            if let Some(arm) = self.try_once(&mut token, false) {
+            if let Some(arm) = self.first_ready(&mut token, false) {
                 return Some(self.operation(arm, token));
             }
             let waiters = Waiters::new(self.len);
             let place = token.scratch.as_mut_ptr();
-            self.park(deadline, |gp, seq, i| {
-                let operation = self.arm(i).operation;
-                let element = if operation.receives() { place } else { std::ptr::null_mut() };
-                let waiter = waiters.get(i).get_or_init(|| Waiter::committed(gp, seq, element));
-                operation.enqueue(waiter)
-            });
-            let mut won = None;
-            for i in 0..self.len {
-                let arm = self.arm(i);
-                if let Some(waiter) = waiters.get(i).get()
-                    && arm.operation.accept(waiter, &mut token)
-                {
-                    won = Some(arm);
-                }
-            }
-            if let Some(arm) = won {
+            self.park(deadline, |gp, seq, i| self.queue(&waiters, i, gp, seq, place));
+            if let Some(arm) = self.withdraw(&waiters, &mut token) {
                 return Some(self.operation(arm, token));
             }
             if clock::nanotime() >= deadline {
@@ -360,7 +403,7 @@ impl<'a> Select<'a> {
 
     /// Parks until a waker wins, an arm's time comes, or the deadline. `queue` puts the `i`th arm's
     /// waiter into its queue, or says that there is nothing to wait for.
-    fn park(&self, deadline: u64, queue: impl Fn(&'static G, crate::g::commit::Seq, usize) -> bool) {
+    fn park(&self, deadline: u64, queue: impl Fn(&'static G, Seq, usize) -> bool) {
         let due = (0..self.len).map(|i| self.arm(i).operation.due()).min().unwrap_or(NEVER);
         let reason = if self.len == 0 { WaitReason::SelectNoCases } else { WaitReason::Select };
         park::park_commit(deadline.min(due), reason, |gp, seq| (0..self.len).all(|i| queue(gp, seq, i)));
