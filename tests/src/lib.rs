@@ -1,1 +1,3 @@
-//! tests
+//! What tests and the programs that they start share.
+
+pub mod differential;
