@@ -28,6 +28,8 @@ const SLICE: u64 = 10_000_000;
 const HOG: u64 = 1_000_000;
 /// Threads without a P, for each P, past which goroutines that compute are left alone.
 const CAP: u32 = 64;
+/// Switches between two looks up to which the goroutine that is seen may well be one that stays.
+const FEW: u32 = 8;
 /// For how long after a P was taken sysmon looks more often: programs that block do it again.
 const ALERT: u64 = 20_000_000;
 
@@ -62,7 +64,33 @@ pub(crate) struct Retake {
     /// When a P was last taken.
     last: Option<u64>,
     claimed: Vec<(&'static P, &'static M)>,
+    suspicion: Suspicion,
     warned: bool,
+}
+
+/// Whether a goroutine that is seen for the first time is worth a second look soon: the more such looks have come to
+/// nothing lately, the fewer are.
+#[derive(Default)]
+struct Suspicion {
+    shift: u32,
+    skip: u32,
+}
+
+impl Suspicion {
+    fn look(&mut self) -> bool {
+        let look = self.skip == 0;
+        if look {
+            self.shift = (self.shift + 1).min(7);
+            self.skip = 1 << self.shift;
+        }
+        self.skip -= 1;
+        look
+    }
+
+    /// One had blocked.
+    fn paid(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// What sysmon's next sleep depends on.
@@ -70,7 +98,8 @@ pub(crate) struct Retake {
 pub(crate) struct Seen {
     /// Something waits behind a goroutine that has not switched since the last round.
     pub(crate) waiting: bool,
-    /// A P was taken a short while ago, and there is work: the next one may block at once.
+    /// There is work, and a P was taken a short while ago, so that the next one may block at once; or a goroutine is
+    /// seen for the first time that may have blocked.
     pub(crate) alert: bool,
 }
 
@@ -84,6 +113,7 @@ impl Retake {
         let global_late = self.global_since.is_some_and(|since| now - since >= HOG);
         let mut stuck = global;
         let mut work_anywhere = global;
+        let mut suspect = false;
         for (i, pp) in SCHED.all_ps().enumerate() {
             if self.ticks.len() <= i {
                 self.ticks.push(Tick::default());
@@ -91,14 +121,21 @@ impl Retake {
             let queued = pp.has_queued() || pp.runq.runnext() != 0;
             let tick = &mut self.ticks[i];
             if pp.status() != PStatus::Running {
-                *tick = Tick { schedtick: pp.schedtick(), slice_since: now, since: now, ..Tick::default() };
+                *tick = Tick {
+                    schedtick: pp.schedtick(),
+                    slice_since: now,
+                    switches: pp.runq.switches(),
+                    since: now,
+                    ..Tick::default()
+                };
                 // A P that waits for a thread may have goroutines.
                 stuck |= pp.has_queued();
                 continue;
             }
             let Some(mp) = pp.owner() else { continue };
             tick.slice(pp, now);
-            let same = tick.same_goroutine(pp, now);
+            let switched = tick.switched(pp, now);
+            let same = switched == 0;
             stuck |= queued && same;
             work_anywhere |= queued;
             let mode = mp.claim.mode();
@@ -109,6 +146,7 @@ impl Retake {
                 continue;
             }
             let work = queued || global || due;
+            suspect |= work && (1..=FEW).contains(&switched);
             let slept = work && tick.slept(mp) && same;
             let late = queued || global_late || due;
             let reason = if retired {
@@ -124,6 +162,9 @@ impl Retake {
             if reason == Reason::Hog && without_p >= CAP * SCHED.procs() {
                 self.warn();
             } else if mp.claim.claim() {
+                if reason == Reason::Blocked {
+                    self.suspicion.paid();
+                }
                 self.claimed.push((pp, mp));
             }
         }
@@ -133,7 +174,8 @@ impl Retake {
             wake::wakep();
         }
         let alert = self.last.is_some_and(|last| now - last < ALERT);
-        Seen { waiting: stuck, alert: alert && work_anywhere }
+        let alert = alert && work_anywhere || suspect && self.suspicion.look();
+        Seen { waiting: stuck, alert }
     }
 
     /// Steps 2 and 3 of the claims of this round.
@@ -171,15 +213,15 @@ impl Tick {
         }
     }
 
-    /// Whether the P has not switched since the last look.
-    fn same_goroutine(&mut self, pp: &'static P, now: u64) -> bool {
+    /// How often the P has switched since the last look.
+    fn switched(&mut self, pp: &'static P, now: u64) -> u32 {
         let switches = pp.runq.switches();
-        let same = self.switches == switches;
-        if !same {
+        let switched = switches.wrapping_sub(self.switches);
+        if switched > 0 {
             self.switches = switches;
             self.since = now;
         }
-        same
+        switched
     }
 
     /// Whether the thread has slept since the last look and still does.
