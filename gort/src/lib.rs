@@ -31,6 +31,49 @@
 //! `#[gort::test]`, or `unsafe { gort::boot(…) }`. [`goroutine_local!`] is the right tool instead of a
 //! thread-local, and [`pin`] keeps a goroutine on its thread where nothing else will do.
 //!
+//! ```no_run
+//! use std::cell::RefCell;
+//! use gort::channel::Receiver;
+//!
+//! thread_local! { static SEEN: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) }; }
+//!
+//! // Wrong: the borrow belongs to a thread that the goroutine may leave in `recv`. Another goroutine there finds
+//! // `SEEN` borrowed, and this one gives back what another thread may be using.
+//! fn wrong(rx: &Receiver<u32>) {
+//!     SEEN.with_borrow_mut(|seen| seen.extend(rx.recv()));
+//! }
+//!
+//! // Wrong: inlined into one function, both uses may go to the thread of the first.
+//! fn wrong_too(rx: &Receiver<u32>) {
+//!     SEEN.with_borrow_mut(|seen| seen.push(0));
+//!     let v = rx.recv().unwrap();
+//!     SEEN.with_borrow_mut(|seen| seen.push(v));
+//! }
+//!
+//! // Right: block first, then touch the thread-local, in a function of its own.
+//! fn right(rx: &Receiver<u32>) {
+//!     let v = rx.recv().unwrap();
+//!     note(v);
+//! }
+//!
+//! #[inline(never)]
+//! fn note(v: u32) {
+//!     SEEN.with_borrow_mut(|seen| seen.push(v));
+//! }
+//!
+//! // Right, and the goroutine's own wherever it runs.
+//! gort::goroutine_local! { static MINE: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) }; }
+//! fn right_too(rx: &Receiver<u32>) {
+//!     MINE.with_borrow_mut(|mine| mine.push(rx.recv().unwrap()));
+//! }
+//!
+//! // Right: what must stay on its thread, a C library's handle for instance, is pinned.
+//! fn pinned(rx: &Receiver<u32>) {
+//!     let _pin = gort::pin();
+//!     SEEN.with_borrow_mut(|seen| seen.extend(rx.recv()));
+//! }
+//! ```
+//!
 //! # Environment
 //!
 //! - `GOMAXPROCS`: how many goroutines run at the same time; without it, the number of processors.
