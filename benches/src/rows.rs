@@ -456,7 +456,7 @@ pub const ROWS: &[Row] = &[
         about: "TCP echo, 64 bytes, 100 connections: server CPU a request",
         n: 200_000,
         quick: 20_000,
-        peers: &["go", "may", "tokio", "threads", "floor"],
+        peers: &["gort", "go", "may", "tokio", "threads", "floor"],
         program: Program::Serve,
         metrics: &[CPU.expect(&[AtMost(9.0)]), RATE, P50, P99],
         ..ROW
@@ -467,7 +467,7 @@ pub const ROWS: &[Row] = &[
         about: "the same with 10,000 connections, 100 of them busy: memory of each",
         n: 10_000,
         quick: 1_000,
-        peers: &["go", "may", "tokio", "threads", "floor"],
+        peers: &["gort", "go", "may", "tokio", "threads", "floor"],
         program: Program::Serve,
         metrics: &[Metric::new("bytes_per_op", "B"), CPU.aside("server CPU a request"), RATE, P99],
         ..ROW
@@ -478,7 +478,7 @@ pub const ROWS: &[Row] = &[
         about: "HTTP plain text, 100 connections: server CPU a request",
         n: 200_000,
         quick: 50_000,
-        peers: &["go", "may", "tokio"],
+        peers: &["gort", "go", "may", "tokio"],
         program: Program::Serve,
         metrics: &[CPU.expect(&[AtMost(14.0)]), RATE, P50, P99],
         ..ROW
