@@ -58,9 +58,9 @@ impl GlobalRunq {
         self.len.load(Ordering::Acquire)
     }
 
-    /// Appends entries in order.
+    /// Appends entries in order, without the holes among them.
     pub(crate) fn put(&self, entries: &[Entry]) {
-        self.locked(|q| q.extend(entries));
+        self.locked(|q| q.extend(entries.iter().filter(|&&entry| entry != 0)));
     }
 
     /// The oldest entry.

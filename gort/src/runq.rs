@@ -10,6 +10,9 @@
 //!   needs no read-modify-write to use it, and an entry whose goroutine was claimed elsewhere is
 //!   stale and skipped.
 //! - A runnable goroutine always has at least one entry in some queue.
+//! - A position of the ring may be a *hole*, 0: the owner has claimed the goroutine otherwise and made the entry
+//!   vanish ([`Runq::forget`]). Fork-join code claims what it queued last, so the entries form a stack
+//!   (`top`, `below`) and the newest is found at once. A full ring is first compacted.
 //!
 //! Go: proc.go `runqput`, `runqputslow`, `runqget`, `runqgrab`, `runqsteal`. Go's `runnext` is taken by
 //! compare-and-swap on both sides; here the claim on the status word, which is needed anyway, decides.
@@ -40,6 +43,8 @@ struct Owner {
     /// Counts goroutine switches of the P, so that a thief can see whether `runnext` has had its
     /// chance. Written by the owner.
     tick: AtomicU32,
+    /// Position of the newest entry that may be no hole. Owner only.
+    top: AtomicU32,
 }
 
 /// See the module.
@@ -49,14 +54,22 @@ pub(crate) struct Runq {
     head: AtomicU32,
     owner: Owner,
     buf: [AtomicU64; CAP],
+    /// For each position, what `top` was before its entry. Owner only.
+    below: [AtomicU32; CAP],
 }
 
 impl Runq {
     pub(crate) fn new() -> Self {
         Self {
             head: AtomicU32::new(0),
-            owner: Owner { tail: AtomicU32::new(0), runnext: AtomicU64::new(0), tick: AtomicU32::new(0) },
+            owner: Owner {
+                tail: AtomicU32::new(0),
+                runnext: AtomicU64::new(0),
+                tick: AtomicU32::new(0),
+                top: AtomicU32::new(0),
+            },
             buf: std::array::from_fn(|_| AtomicU64::new(0)),
+            below: std::array::from_fn(|_| AtomicU32::new(0)),
         }
     }
 
@@ -65,7 +78,12 @@ impl Runq {
         &self.buf[position as usize % CAP]
     }
 
-    /// Entries in the ring, as anybody may ask; exact only for the owner while nobody steals.
+    #[inline]
+    fn below(&self, position: u32) -> &AtomicU32 {
+        &self.below[position as usize % CAP]
+    }
+
+    /// Entries in the ring, holes included, as anybody may ask; exact only for the owner while nobody steals.
     #[inline]
     pub(crate) fn len(&self) -> u32 {
         // Acquire on both: a spinning M's last look must not be older than what it synchronised with.
@@ -110,6 +128,8 @@ impl Runq {
             return false;
         }
         self.slot(tail).store(entry, Ordering::Relaxed);
+        self.below(tail).store(self.owner.top.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.owner.top.store(tail, Ordering::Relaxed);
         // Release: pairs with the Acquire loads of tail in `grab` and `len`.
         self.owner.tail.store(tail.wrapping_add(1), Ordering::Release);
         true
@@ -123,8 +143,59 @@ impl Runq {
         if left == 0 || left > CAP as u32 { 0 } else { self.slot(position).load(Ordering::Relaxed) }
     }
 
+    /// Owner only: `entry`, whose goroutine the owner has claimed, need not be looked at any more. Makes a hole of
+    /// it if it is the newest; if not it stays, stale.
+    ///
+    /// What `top` names may have been taken, and the position been used again: then another entry stands there,
+    /// or a hole, and nothing happens.
+    #[inline]
+    pub(crate) fn forget(&self, entry: Entry) {
+        let top = self.owner.top.load(Ordering::Relaxed);
+        if self.slot(top).load(Ordering::Relaxed) == entry {
+            self.slot(top).store(0, Ordering::Relaxed);
+            self.owner.top.store(self.below(top).load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Owner only, after `put` has said no: drops the holes. False when there are too few of them.
+    ///
+    /// What is left moves up to the tail, where no thief copies now: one takes at most the older half, and
+    /// what moves fits into the newer. If a thief wins the race for the head, some entries stand twice.
+    #[cold]
+    #[inline(never)]
+    #[must_use]
+    pub(crate) fn compact(&self) -> bool {
+        let head = self.head.load(Ordering::Acquire);
+        let tail = self.owner.tail.load(Ordering::Relaxed);
+        if tail.wrapping_sub(head) < CAP as u32 {
+            return true;
+        }
+        let mut live = [0; CAP / 2];
+        let mut n = 0;
+        for i in 0..CAP as u32 {
+            let entry = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+            if entry != 0 {
+                if n == live.len() {
+                    return false;
+                }
+                live[n] = entry;
+                n += 1;
+            }
+        }
+        let first = tail.wrapping_sub(n as u32);
+        for (i, &entry) in live[..n].iter().enumerate() {
+            let position = first.wrapping_add(i as u32);
+            self.slot(position).store(entry, Ordering::Relaxed);
+            self.below(position).store(position.wrapping_sub(1), Ordering::Relaxed);
+        }
+        self.owner.top.store(tail.wrapping_sub(1), Ordering::Relaxed);
+        // Release: who sees the new head sees the entries where they are now.
+        let _ = self.head.compare_exchange(head, first, Ordering::AcqRel, Ordering::Relaxed);
+        true
+    }
+
     /// Owner only, after `put` has said no: the older half of the ring and `entry`, to be put on the
-    /// global queue. `None` when thieves have made room meanwhile.
+    /// global queue; holes among them. `None` when thieves have made room meanwhile.
     ///
     /// Apart from `put` because of its kilobyte of stack, which would cost every parked goroutine a
     /// second page.
@@ -156,15 +227,17 @@ impl Runq {
             if head == tail {
                 return None;
             }
-            let entry = self.slot(head).load(Ordering::Relaxed);
+            let mut at = head;
+            let mut entry = self.slot(at).load(Ordering::Relaxed);
+            while entry == 0 && at.wrapping_add(1) != tail {
+                at = at.wrapping_add(1);
+                entry = self.slot(at).load(Ordering::Relaxed);
+            }
+            let next = at.wrapping_add(1);
             // Release: the slot was read before it counts as free. Acquire on failure: the head that a
             // thief left.
-            match self.head.compare_exchange_weak(
-                head,
-                head.wrapping_add(1),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
+            match self.head.compare_exchange_weak(head, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if entry == 0 => return None,
                 Ok(_) => return Some(entry),
                 Err(now) => head = now,
             }
@@ -187,11 +260,18 @@ impl Runq {
             if n > CAP as u32 / 2 {
                 continue; // head and tail are of different moments
             }
-            let to = into.owner.tail.load(Ordering::Relaxed);
+            let mut to = into.owner.tail.load(Ordering::Relaxed);
             let mut last = 0;
             for i in 0..n {
-                last = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
-                into.slot(to.wrapping_add(i)).store(last, Ordering::Relaxed);
+                let entry = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+                if entry == 0 {
+                    continue;
+                }
+                if last != 0 {
+                    into.slot(to).store(last, Ordering::Relaxed);
+                    to = to.wrapping_add(1);
+                }
+                last = entry;
             }
             // Release: the slots were read before they count as free. If head has moved, what was
             // copied is of no worth: `into.tail` has not moved, so nobody has seen it.
@@ -200,11 +280,11 @@ impl Runq {
                 .compare_exchange(head, head.wrapping_add(n), Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
             {
-                if n > 1 {
-                    // Release: as in `put`.
-                    into.owner.tail.store(to.wrapping_add(n - 1), Ordering::Release);
+                // Release: as in `put`.
+                into.owner.tail.store(to, Ordering::Release);
+                if last != 0 {
+                    return Some(last);
                 }
-                return Some(last);
             }
         }
     }
@@ -238,6 +318,64 @@ mod tests {
         assert_eq!(batch[BATCH - 1], 1000);
         assert_eq!(q.len() as usize, CAP / 2);
         assert_eq!(q.get(), Some(BATCH as u64));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_a_hole() {
+        let check = |forget: &[u64], left: &[u64]| {
+            let q = Runq::new();
+            (1..=5).for_each(|e| assert!(q.put(e)));
+            forget.iter().for_each(|&e| q.forget(e));
+            assert_eq!(std::iter::from_fn(|| q.get()).collect::<Vec<_>>(), left);
+            assert_eq!(q.len(), 0);
+        };
+        check(&[], &[1, 2, 3, 4, 5]);
+        check(&[5], &[1, 2, 3, 4]);
+        check(&[5, 4, 3], &[1, 2]);
+        check(&[5, 4, 3, 2, 1], &[]);
+        check(&[4], &[1, 2, 3, 4, 5]);
+        check(&[9], &[1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_full_ring_is_compacted() {
+        let q = Runq::new();
+        // Two stay, the others are forgotten in the order of a fork-join.
+        assert!(q.put(1) && q.put(2));
+        for round in 0..3 {
+            let more = 3..=CAP as u64 - 2 * round;
+            more.clone().for_each(|e| assert!(q.put(e)));
+            more.rev().for_each(|e| q.forget(e));
+            while q.put(1000 + round) {
+                q.forget(1000 + round);
+            }
+            assert!(q.compact());
+            assert_eq!(q.len(), 2);
+        }
+        q.forget(2);
+        assert_eq!(std::iter::from_fn(|| q.get()).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_full_ring_without_holes_is_not_compacted() {
+        let q = Runq::new();
+        (1..=CAP as u64).for_each(|e| assert!(q.put(e)));
+        (0..CAP as u64 / 2 - 1).for_each(|i| q.forget(CAP as u64 - i));
+        assert!(!q.put(1000) && !q.compact());
+        let batch = q.overflow(1000).unwrap();
+        assert_eq!(batch[..BATCH - 1], (1..BATCH as u64).collect::<Vec<_>>()[..]);
+    }
+
+    #[test]
+    fn a_thief_leaves_holes_behind() {
+        let (q, mine) = (Runq::new(), Runq::new());
+        (1..=6).for_each(|e| assert!(q.put(e)));
+        (3..=6).rev().for_each(|e| q.forget(e));
+        assert_eq!(q.grab(&mine), Some(2));
+        assert_eq!(mine.get(), Some(1));
+        assert_eq!(mine.get(), None);
+        assert_eq!(q.grab(&mine), None);
+        assert_eq!(q.len(), 0);
     }
 
     #[test]
@@ -322,6 +460,34 @@ mod models {
             put(q, 3, got);
         };
         check(2, owner, 3, 2);
+    }
+
+    /// The owner forgets what it has queued and compacts the ring while a thief steals: what is not forgotten
+    /// comes out at least once (a race for the head may double it: entries are hints).
+    #[test]
+    fn holes_and_a_thief() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let q = Arc::new(Runq::new());
+            assert!(q.put(1));
+            let thief = thief(q.clone());
+            for e in 2..=6 {
+                while !q.put(e) {
+                    assert!(q.compact());
+                }
+                if e != 4 {
+                    q.forget(e);
+                }
+            }
+            let mut got = thief.join().unwrap();
+            got.extend(std::iter::from_fn(|| q.get()));
+            got.sort_unstable();
+            got.dedup();
+            // What was forgotten may have been stolen before.
+            got.retain(|e| matches!(e, 1 | 4));
+            assert_eq!(got, [1, 4]);
+        });
     }
 
     /// Positions are reused: the owner pops what a thief may be copying and pushes over it.

@@ -20,7 +20,7 @@ use crate::sched::newproc::{
     Birth, Spec, end, end_user, getcallerpc, gfput, publish_result, slot_read, slot_write, specify,
 };
 use crate::sched::section::{self, Section};
-use crate::sched::{SCHED, current, panic, park};
+use crate::sched::{SCHED, current, inline, panic, park};
 use crate::stack;
 
 type Payload = Box<dyn Any + Send>;
@@ -62,7 +62,8 @@ unsafe fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
     let mp = end(gp);
     // SAFETY: the closure has left the slot.
     unsafe { slot_write::<Result<T, Payload>>(gp, result) };
-    if publish_result(mp, gp) {
+    // Its joiner stands below it on this very stack, or is told.
+    if gp.is_guest() || publish_result(mp, gp) {
         return done.finish(false);
     }
     // SAFETY: the handle was gone before the result came: it is ours.
@@ -135,6 +136,15 @@ impl<T> Handle<T> {
     /// Waits for the result.
     pub(crate) fn join(self) -> Result<T, Payload> {
         let gp = self.gp;
+        if gp.status.is_fresh()
+            && let Some(section) = inline::run_here(gp)
+        {
+            std::mem::forget(self);
+            // SAFETY: it is over, and has left its result and the descriptor to us.
+            let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
+            gfput(Some(section.m()), gp);
+            return result;
+        }
         if !self.is_finished() {
             gp.joiner.set(Some(current::g()));
             park::gopark(After::JoinOn(gp), WaitReason::Join);

@@ -171,8 +171,8 @@ mod models {
                 readied: AtomicU32::new(0),
             });
             g.status.set(Status::Idle, Status::Dead);
-            let generation = g.status.revive();
-            assert!(g.status.claim(generation));
+            g.status.revive();
+            assert!(g.status.claim(g.status.tag()));
 
             fn ready(g: &Goroutine) {
                 g.status.ready();
@@ -197,7 +197,7 @@ mod models {
                 ready(&g);
             }
             // Another M claims it.
-            while !g.status.claim(generation) {
+            while !g.status.claim(g.status.tag()) {
                 loom::thread::yield_now();
             }
             // SAFETY: claimed, hence ours.

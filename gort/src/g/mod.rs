@@ -40,7 +40,7 @@ mod descriptor {
 
     use super::commit::Commit;
     use super::extras::Extras;
-    use super::status::StatusWord;
+    use super::status::{Status, StatusWord};
     use super::wait_reason::WaitReason;
     use super::wakeup::Wakeup;
     use crate::biased_lock::BiasedLock;
@@ -96,7 +96,7 @@ mod descriptor {
     }
 
     /// Words of the closure or result that a descriptor holds itself; larger ones are boxed.
-    pub(crate) const SLOT_WORDS: usize = 12;
+    pub(crate) const SLOT_WORDS: usize = 11;
 
     /// See the module.
     #[repr(C, align(128))]
@@ -119,37 +119,43 @@ mod descriptor {
         pub(crate) entry: Cell<Option<unsafe fn(&'static G)>>,
         /// Base of the stack, 0 for none. Written by whoever runs it.
         stack: AtomicUsize,
-        /// See [`super::commit`].
-        pub(crate) commit: Commit,
         /// Number of the M that it is locked to, plus one. Written by itself.
         pub(crate) lockedm: AtomicU32,
         /// [`join`] bits.
         pub(crate) join: AtomicU32,
+        // Second line: with the first, all that a goroutine with a small closure touches.
         /// The `park`/`unpark` token; see `parker`.
         pub(crate) token: AtomicU32,
         /// [`WaitReason`], and above it since when: written by the goroutine before it waits, read by dumps.
         wait: AtomicU32,
+        pub(crate) goid: AtomicU64,
         /// Link of the free list that it is on.
         pub(crate) link: Cell<Option<&'static G>>,
-        /// Who waits in `join`. Written by the joiner before it sets WAITING.
-        pub(crate) joiner: Cell<Option<&'static G>>,
-        pub(crate) goid: AtomicU64,
         /// An address in the function whose `go!` made it. Go: `gopc`.
         pub(crate) gopc: AtomicUsize,
-        // Second line.
         /// Where that `go!` stands.
         location: AtomicPtr<Location<'static>>,
         /// The goroutine that made it. Go: `parentGoid`.
         pub(crate) parent: AtomicU64,
         /// What few goroutines have. Owned by the goroutine; dumps read it under the scan bit.
         extras: AtomicPtr<Extras>,
+        slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
+        /// See [`super::commit`].
+        pub(crate) commit: Commit,
+        /// Who waits in `join`. Written by the joiner before it sets WAITING, or before it runs the goroutine
+        /// on its own stack.
+        pub(crate) joiner: Cell<Option<&'static G>>,
+        /// The goroutine that runs on this one's stack, above its frames, and that it waits for: the inline join.
+        /// Written by both, while they run; read by dumps.
+        guest: AtomicPtr<G>,
+        /// If it runs on the stack of its joiner: the address where its own frames end. Written by the joiner.
+        boundary: AtomicUsize,
         /// Number of the wait that a token would end. Written by the goroutine before the token.
         pub(crate) token_seq: AtomicU64,
         /// A plain thread's wake-up word.
         pub(crate) futex: Wakeup,
         /// Depth of `lock_os_thread`. Written by itself.
         pub(crate) lock_depth: Cell<u32>,
-        slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
     }
 
     const _: () = assert!(size_of::<G>() == 256);
@@ -172,22 +178,24 @@ mod descriptor {
                 after: Cell::new(After::Nothing),
                 entry: Cell::new(None),
                 stack: AtomicUsize::new(0),
-                commit: Commit::new(),
                 m: AtomicU32::new(0),
                 lockedm: AtomicU32::new(0),
                 join: AtomicU32::new(0),
                 token: AtomicU32::new(0),
-                link: Cell::new(None),
-                joiner: Cell::new(None),
                 goid: AtomicU64::new(0),
+                link: Cell::new(None),
                 gopc: AtomicUsize::new(0),
                 location: AtomicPtr::new(ptr::null_mut()),
                 parent: AtomicU64::new(0),
                 extras: AtomicPtr::new(ptr::null_mut()),
+                slot: UnsafeCell::new([const { MaybeUninit::uninit() }; SLOT_WORDS]),
+                commit: Commit::new(),
+                joiner: Cell::new(None),
+                guest: AtomicPtr::new(ptr::null_mut()),
+                boundary: AtomicUsize::new(0),
                 token_seq: AtomicU64::new(0),
                 futex: Wakeup::new(),
                 lock_depth: Cell::new(0),
-                slot: UnsafeCell::new([const { MaybeUninit::uninit() }; SLOT_WORDS]),
             }
         }
 
@@ -215,6 +223,63 @@ mod descriptor {
         pub(crate) fn set_stack(&self, stack: Option<Stack>) {
             debug_assert!(stack.is_none_or(|s| s.order() == self.order.get()));
             self.stack.store(stack.map_or(0, Stack::base), Ordering::Relaxed);
+        }
+
+        /// Moves in on the stack of `host`, which waits for it, below `boundary`. By the host, which has claimed it.
+        #[inline]
+        pub(crate) fn move_in(&'static self, host: &'static G, boundary: usize) {
+            self.order.set(host.order.get());
+            self.set_stack(host.stack());
+            self.joiner.set(Some(host));
+            self.boundary.store(boundary, Ordering::Relaxed);
+            // Release: pairs with the Acquire in `guest`, for dumps.
+            host.guest.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
+        }
+
+        /// Undoes [`move_in`](Self::move_in) when it is over; gives the host, whose stack is its own again.
+        #[inline]
+        pub(crate) fn move_out(&self) -> &'static G {
+            let host = self.joiner.take().expect("moved in");
+            host.guest.store(ptr::null_mut(), Ordering::Relaxed);
+            self.boundary.store(0, Ordering::Relaxed);
+            self.set_stack(None);
+            host
+        }
+
+        /// The goroutine that runs on this one's stack.
+        #[inline]
+        pub(crate) fn guest(&self) -> Option<&'static G> {
+            // SAFETY: null or a descriptor, which is never freed. Acquire: pairs with the Release in `move_in`.
+            unsafe { self.guest.load(Ordering::Acquire).as_ref() }
+        }
+
+        /// The goroutine on whose stack this one runs. For itself, or under its scan bit.
+        #[inline]
+        pub(crate) fn host(&self) -> Option<&'static G> {
+            if self.is_guest() { self.joiner.get() } else { None }
+        }
+
+        #[inline]
+        pub(crate) fn is_guest(&self) -> bool {
+            self.boundary.load(Ordering::Relaxed) != 0
+        }
+
+        /// One past the highest address of its own frames.
+        pub(crate) fn frames_end(&self) -> usize {
+            match self.boundary.load(Ordering::Relaxed) {
+                0 => usize::MAX,
+                boundary => boundary,
+            }
+        }
+
+        /// Status and what it waits for, as others are to see it. One that waits for its guest has Running in
+        /// its word, because it goes on without being woken.
+        pub(crate) fn shown_status(&self) -> (Status, WaitReason) {
+            match self.status.get().0 {
+                Status::Running if self.guest().is_some() => (Status::Waiting, WaitReason::Join),
+                Status::Waiting => (Status::Waiting, self.wait().0),
+                status => (status, WaitReason::None),
+            }
         }
 
         /// Where the `go!` stands that made it.

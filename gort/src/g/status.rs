@@ -2,7 +2,7 @@
 //! stack.
 //!
 //! ```text
-//! bits 0..=3  status     bits 8..=30  generation (one more at each new life)
+//! bits 0..=3  status     bit 7  fresh     bits 8..=29  generation (one more at each new life)
 //!
 //!            newproc             claim              gopark
 //!   Idle ──▶ Dead ──▶ Runnable ──────▶ Running ──────────────▶ Waiting
@@ -14,7 +14,8 @@
 //!
 //! Who may move it: out of Running, Syscall and Dead only the goroutine's own thread (or the one that
 //! has just switched away from it), by a plain store: nobody else writes the word then. Out of Runnable
-//! whoever's compare-and-swap wins (a queue's entry or a join): [`StatusWord::claim`]. Out of Waiting
+//! whoever's compare-and-swap wins (a queue's entry or a join): [`StatusWord::claim`], and
+//! [`StatusWord::claim_fresh`] for one that has not run yet, which the fresh bit says. Out of Waiting
 //! the one waker that the wait queue or the commit word has chosen, by a plain store too.
 //!
 //! A scanner keeps a goroutine from *running*, not from being readied: it sets the scan word, and then looks
@@ -45,9 +46,14 @@ pub(crate) enum Status {
 }
 
 const STATUS: u32 = 0xf;
+/// Set by `revive`, cleared by the first claim.
+const FRESH: u32 = 1 << TAG_SHIFT;
+const TAG_SHIFT: u32 = 7;
 const GEN_SHIFT: u32 = 8;
 /// Generations count modulo this.
-pub(crate) const GENERATIONS: u32 = 1 << 23;
+const GENERATIONS: u32 = 1 << 22;
+/// Bits of a tag: the generation and the fresh bit below it.
+pub(crate) const TAG_BITS: u32 = GENERATIONS.trailing_zeros() + 1;
 
 impl Status {
     fn of(word: u32) -> Status {
@@ -114,6 +120,24 @@ impl StatusWord {
         self.word.load(Ordering::Relaxed) >> GEN_SHIFT
     }
 
+    /// What a queue's entry says of the goroutine beside its address.
+    #[inline]
+    pub(crate) fn tag(&self) -> u32 {
+        self.word.load(Ordering::Relaxed) >> TAG_SHIFT
+    }
+
+    /// The tag with which its present life began.
+    #[inline]
+    pub(crate) fn fresh_tag(&self) -> u32 {
+        self.tag() | 1
+    }
+
+    /// Whether it has not run yet; only in one direction may that change while its life lasts.
+    #[inline]
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.tag() & 1 != 0
+    }
+
     /// A move by the word's only writer: from Idle, Dead, Running or Syscall. `from` is checked.
     #[inline]
     pub(crate) fn set(&self, from: Status, to: Status) {
@@ -135,17 +159,17 @@ impl StatusWord {
         }
         let generation = ((word >> GEN_SHIFT) + 1) % GENERATIONS;
         // Release: publishes the closure and the descriptor's fields to the claimer.
-        self.word.store(generation << GEN_SHIFT | Status::Runnable as u32, Ordering::Release);
+        self.word.store(generation << GEN_SHIFT | FRESH | Status::Runnable as u32, Ordering::Release);
         generation
     }
 
-    /// Runnable, in this generation, to Running. At most one claim succeeds for one period of being
+    /// Runnable, as the tag has it, to Running. At most one claim succeeds for one period of being
     /// Runnable; false means that the entry is stale.
     #[inline]
     #[must_use]
-    pub(crate) fn claim(&self, generation: u32) -> bool {
-        let runnable = generation << GEN_SHIFT | Status::Runnable as u32;
-        let running = generation << GEN_SHIFT | Status::Running as u32;
+    pub(crate) fn claim(&self, tag: u32) -> bool {
+        let runnable = tag << TAG_SHIFT | Status::Runnable as u32;
+        let running = runnable & !(STATUS | FRESH) | Status::Running as u32;
         // SeqCst: the load of the scan word comes after it (pairs with the fence in `scan`). Its Acquire pairs
         // with the Release of `set`, `revive` and `ready`.
         if self.word.compare_exchange(runnable, running, Ordering::SeqCst, Ordering::Relaxed).is_err() {
@@ -166,6 +190,15 @@ impl StatusWord {
         while self.scan.load(Ordering::Acquire) != 0 {
             spin_loop();
         }
+    }
+
+    /// A claim by somebody who knows that the life has not changed: true if the goroutine has not run yet,
+    /// and the caller alone is to run it.
+    #[inline]
+    #[must_use]
+    pub(crate) fn claim_fresh(&self) -> bool {
+        let tag = self.tag();
+        tag & 1 != 0 && self.claim(tag)
     }
 
     /// Waiting to Runnable, by the one waker that was chosen.
@@ -254,8 +287,8 @@ mod models {
                 stack: UnsafeCell::new(0),
             });
             g.status.set(Status::Idle, Status::Dead);
-            let generation = g.status.revive();
-            assert!(g.status.claim(generation));
+            g.status.revive();
+            assert!(g.status.claim(g.status.tag()));
             let scanner = thread::spawn({
                 let g = g.clone();
                 move || {
@@ -281,7 +314,7 @@ mod models {
                 let g = g.clone();
                 move || {
                     g.status.ready();
-                    assert!(g.status.claim(generation));
+                    assert!(g.status.claim(g.status.tag()));
                     assert_eq!(g.gobuf.load(Ordering::Relaxed), 8, "the context");
                     g.gobuf.store(0, Ordering::Relaxed);
                     touch(&g);
@@ -291,6 +324,47 @@ mod models {
             waker.join().unwrap();
             // SAFETY: all have ended.
             g.stack.with(|s| assert_eq!(unsafe { *s }, 3 + walked));
+        });
+    }
+
+    /// A join claims a goroutine that has not run while a thief runs it, parks it, readies it and another claims
+    /// it by its new entry: the closure is taken once, and each period of being Runnable has one claimer.
+    #[test]
+    fn a_join_and_a_thief() {
+        loom::model(|| {
+            struct Goroutine {
+                status: StatusWord,
+                closure: loom::cell::UnsafeCell<u32>,
+            }
+            let g =
+                Arc::new(Goroutine { status: StatusWord::new(), closure: loom::cell::UnsafeCell::new(0) });
+            g.status.set(Status::Idle, Status::Dead);
+            // SAFETY: not published yet.
+            g.closure.with_mut(|c| unsafe { *c = 1 });
+            g.status.revive();
+            let entry = g.status.tag();
+            let take = |g: &Goroutine| {
+                // SAFETY: claimed fresh: ours. loom checks it.
+                g.closure.with_mut(|c| assert_eq!(unsafe { std::mem::take(&mut *c) }, 1, "run twice"));
+            };
+            let thief = thread::spawn({
+                let g = g.clone();
+                move || {
+                    if !g.status.claim(entry) {
+                        return false;
+                    }
+                    take(&g);
+                    g.status.set(Status::Running, Status::Waiting);
+                    g.status.ready();
+                    assert!(g.status.claim(g.status.tag()), "nobody else knows its new entry");
+                    true
+                }
+            });
+            let joined = g.status.claim_fresh();
+            if joined {
+                take(&g);
+            }
+            assert!(joined ^ thief.join().unwrap(), "exactly one runs it");
         });
     }
 }
@@ -319,13 +393,37 @@ mod tests {
     fn a_claim_of_an_earlier_life_fails() {
         let word = StatusWord::new();
         word.set(Status::Idle, Status::Dead);
-        let first = word.revive();
+        word.revive();
+        let first = word.tag();
         assert!(word.claim(first));
         assert!(!word.claim(first), "claimed twice");
         word.set(Status::Running, Status::Dead);
-        let second = word.revive();
+        word.revive();
         assert!(!word.claim(first), "claimed by a stale entry");
-        assert!(word.claim(second));
+        assert!(word.claim(word.tag()));
+    }
+
+    #[test]
+    fn only_one_that_has_not_run_is_fresh() {
+        let word = StatusWord::new();
+        word.set(Status::Idle, Status::Dead);
+        word.revive();
+        let first = word.tag();
+        assert!(word.claim_fresh());
+        assert!(!word.claim_fresh(), "claimed twice");
+        assert!(!word.claim(first), "claimed by a stale entry");
+        word.set(Status::Running, Status::Runnable);
+        assert!(!word.claim_fresh(), "it has run");
+        assert!(!word.claim(first), "the entry of its first period is stale");
+        assert!(word.claim(word.tag()));
+    }
+
+    #[test]
+    fn generations_wrap() {
+        let word = StatusWord::new();
+        word.word.store((GENERATIONS - 1) << GEN_SHIFT | Status::Dead as u32, Ordering::Relaxed);
+        assert_eq!(word.revive(), 0);
+        assert!(word.tag() < 1 << TAG_BITS);
     }
 
     #[test]
@@ -333,16 +431,16 @@ mod tests {
         let word = StatusWord::new();
         assert_eq!(word.scan(), None);
         word.set(Status::Idle, Status::Dead);
-        let generation = word.revive();
+        word.revive();
         assert_eq!(word.scan(), Some(Status::Runnable));
         assert_eq!(word.scan(), None, "scanned twice at once");
         word.unscan();
-        assert!(word.claim(generation));
+        assert!(word.claim(word.tag()));
         assert_eq!(word.scan(), None);
         word.set(Status::Running, Status::Waiting);
         assert_eq!(word.scan(), Some(Status::Waiting));
         word.unscan();
         word.ready();
-        assert!(word.claim(generation));
+        assert!(word.claim(word.tag()));
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod current;
 pub(crate) mod deadlock;
 pub(crate) mod debugvars;
 pub(crate) mod idle;
+pub(crate) mod inline;
 pub(crate) mod labels;
 pub(crate) mod m;
 pub(crate) mod newproc;

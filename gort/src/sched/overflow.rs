@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use super::debugvars::{TracebackLevel, traceback_level};
 use super::m::M;
-use super::traceback::{self, Frames};
+use super::traceback::{self, Frames, Interrupted, Step};
 use super::{SCHED, quit};
 use crate::g::G;
 use crate::sys::{clock, signal, write_stderr};
@@ -77,34 +77,35 @@ fn report(gp: &'static G, pc: usize) -> ! {
     if first.is_ok() {
         let mut line = Line::new();
         line.text(b"runtime: goroutine stack exceeds ");
-        line.number(gp.stack().map_or(0, |stack| stack.hi() - stack.lo()), 10);
+        let own = gp.stack().map_or(0..0, |stack| stack.lo()..stack.hi().min(gp.frames_end()));
+        line.number(own.len(), 10);
         line.text(b"-byte limit\nfatal error: stack overflow\n\nruntime: pcs");
         line.write();
         SCHED.sysmon.wakeup();
-        walk(pc);
+        walk(gp, pc);
         write_stderr(b"\n\n");
     }
     signal::sleep_seconds(PATIENCE);
     quit::exit()
 }
 
-/// Collects return addresses from the fault on, and writes the innermost as they are.
-fn walk(fault: usize) {
+/// Collects return addresses from the fault on, and writes the innermost as they are. The frames of a host are not the
+/// goroutine's.
+fn walk(gp: &'static G, fault: usize) {
+    let mut own = Interrupted::at(fault, gp.frames_end());
     let mut n = 0;
-    let each = |ip: usize| {
-        // The handler's own frames come first. A symbol is looked up before a return address, and this is none.
-        let first = n == 0 && ip == fault;
-        if n == 0 && !first {
-            return None;
-        }
-        if n < 16 {
+    let each = |ip: usize, sp: usize| {
+        let step = own.step(ip, sp);
+        if let Step::Keep(_) = step
+            && n < 16
+        {
             let mut line = Line::new();
             line.text(b" 0x");
             line.number(ip, 16);
             line.write();
+            n += 1;
         }
-        n += 1;
-        Some(ip + usize::from(first))
+        step
     };
     // SAFETY: the thread is in a handler, and the unwinder takes no lock that it may hold; see `traceback::ask`.
     unsafe { FRAMES.walk(each) };

@@ -66,8 +66,8 @@ pub(crate) enum Pick {
 /// The right to run what `entry` names, unless the entry is stale.
 #[inline]
 fn claim(entry: crate::runq::Entry) -> Option<&'static G> {
-    let (gp, generation) = entry::unpack(entry);
-    gp.status.claim(generation).then_some(gp)
+    let (gp, tag) = entry::unpack(entry);
+    gp.status.claim(tag).then_some(gp)
 }
 
 /// The next goroutine of this M's P. `on_g0`: the caller is g0, which runs timers itself.

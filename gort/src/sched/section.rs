@@ -24,6 +24,19 @@ pub(crate) struct Section {
 }
 
 impl Section {
+    /// For one who has come into the runtime another way, on `mp`.
+    #[inline(always)]
+    pub(crate) fn of(mp: &'static M) -> Self {
+        debug_assert!(mp.claim.entered());
+        Self { mp, nested: false, _not_send: PhantomData }
+    }
+
+    /// Whether it stands inside of another.
+    #[inline(always)]
+    pub(crate) fn is_nested(&self) -> bool {
+        self.nested
+    }
+
     /// The M on which the section began.
     #[inline(always)]
     pub(crate) fn m(&self) -> &'static M {

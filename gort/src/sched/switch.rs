@@ -166,17 +166,22 @@ extern "C" fn gostart(transfer: Transfer) -> ! {
     }
 }
 
+/// A goroutine that ends while it is locked to its M: the M is free again.
+#[inline]
+pub(crate) fn leave_thread(mp: &'static M, gp: &'static G) {
+    if mp.lockedg.get().is_some() {
+        mp.lockedg.set(None);
+        gp.lockedm.store(0, Ordering::Relaxed);
+        gp.lock_depth.set(0);
+    }
+}
+
 /// Ends the current goroutine. Returns only if the stack was inherited by the next one.
 fn goexit0() {
     let mp = own_m();
     let gp = mp.curg.get();
     gp.status.set(Status::Running, Status::Dead);
-    if mp.lockedg.get().is_some() {
-        // It ends while locked to its M: the M is free again.
-        mp.lockedg.set(None);
-        gp.lockedm.store(0, Ordering::Relaxed);
-        gp.lock_depth.set(0);
-    }
+    leave_thread(mp, gp);
     match pick_next(mp, false) {
         Pick::Run(next) if next.stack().is_none() && next.order.get() == gp.order.get() => {
             // Inherit: a goroutine that has no stack has never run.

@@ -65,7 +65,7 @@ pub(crate) fn schedtrace(detailed: bool, now: u64) {
         );
     }
     slab::for_each(|gp| {
-        let (status, _) = gp.status.get();
+        let (status, reason) = gp.shown_status();
         if matches!(status, Status::Dead | Status::Idle) {
             return;
         }
@@ -74,7 +74,7 @@ pub(crate) fn schedtrace(detailed: bool, now: u64) {
             "  G{}: status={}({}) m={} lockedm={}",
             gp.id(),
             status as u32,
-            if status == Status::Waiting { gp.wait().0.text() } else { "" },
+            if status == Status::Waiting { reason.text() } else { "" },
             if status == Status::Running { i64::from(gp.m.load(Ordering::Relaxed)) - 1 } else { -1 },
             i64::from(gp.lockedm.load(Ordering::Relaxed)) - 1,
         );

@@ -35,11 +35,13 @@ pub(crate) fn put_ring(pp: &'static P, entry: Entry) {
 #[cold]
 #[inline(never)]
 fn put_ring_slow(pp: &'static P, entry: Entry) {
-    match pp.runq.overflow(entry) {
-        Some(batch) => SCHED.global.put(&batch),
-        // Thieves have made room.
-        None => put_ring(pp, entry),
+    if !pp.runq.compact()
+        && let Some(batch) = pp.runq.overflow(entry)
+    {
+        return SCHED.global.put(&batch);
     }
+    // There were holes, or thieves have made room.
+    put_ring(pp, entry);
 }
 
 /// Queues a goroutine that gives way. Wakes nobody: there is no more work than before.

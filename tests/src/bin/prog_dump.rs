@@ -174,6 +174,7 @@ fn dumped_often() {
         }
         black_box(&raw const here as usize)
     });
+    until(|| gort::runtime::stack(true).contains("goroutine 2 [chan receive]:\n"));
     let mut last = 0;
     for i in 0..2000 {
         let text = gort::runtime::stack(true);

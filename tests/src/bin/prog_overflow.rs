@@ -30,7 +30,9 @@ fn main() {
             gort::park();
         }
         "blocking" => {
-            gort::spawn(|| gort::blocking(|| println!("{}", recurse(0)))).join().unwrap();
+            // Not joined: on a stack of its own.
+            gort::go!(|| gort::blocking(|| println!("{}", recurse(0))));
+            gort::park();
         }
         "wild" => gort::spawn(wild).join().unwrap(),
         "thread" => gort::blocking(|| on_a_thread(|| println!("{}", recurse(0)))),

@@ -38,7 +38,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::frames::{Frames, Trace};
+use super::frames::{Frames, Interrupted, Trace};
+use super::look::{innermost, part_of};
 use crate::g::extras::Shown;
 use crate::g::{G, extras};
 use crate::sched::SCHED;
@@ -97,10 +98,10 @@ impl Asking {
         Self { old, unanswered: false, _one_at_a_time: one_at_a_time }
     }
 
-    /// Asks for the frames of `gp`, which was seen running in its life `goid`. None if its thread is being asked
-    /// already, or is not there.
+    /// Asks for the frames of `gp`, in its life `goid`, which was seen to run, or to wait for what runs on its stack.
+    /// None if its thread is being asked already, or is not there.
     pub(super) fn ask(&self, gp: &'static G, goid: u64) -> Option<Asked> {
-        let m = gp.m.load(Ordering::Relaxed).checked_sub(1)?;
+        let m = innermost(gp).m.load(Ordering::Relaxed).checked_sub(1)?;
         let mp = SCHED.locked(|s| s.all_ms.get(m as usize).copied())?;
         let tid = mp.tid.load(Ordering::Relaxed);
         if tid == 0 {
@@ -254,25 +255,27 @@ fn collect(mp: &'static M, question: &Question, context: *mut libc::c_void) -> b
     let gp = if on_g0 { mp.serves.get() } else { Some(running) };
     let here =
         |gp: &'static G| on_g0 || gp.stack().is_some_and(|stack| (stack.lo()..stack.hi()).contains(&sp));
-    let Some(gp) = gp.filter(|&gp| ptr::eq(gp, question.gp) && gp.id() == question.goid && here(gp)) else {
-        return false;
+    let Some(gp) = gp.filter(|gp| here(gp)) else { return false };
+    let asked = question.gp;
+    let part = match part_of(asked, gp) {
+        Some(part) if asked.id() == question.goid => part,
+        _ => return false,
+    };
+    // The frames of a call on the system stack are its goroutine's; the goroutine's own are out of reach.
+    let part = match on_g0 {
+        true if ptr::eq(asked, gp) => 0..usize::MAX,
+        true => return false,
+        false => part,
     };
     if mp.claim.entered() || UNWINDER.get().is_some_and(|text| text.contains(&pc)) {
         return false;
     }
-    let mut inside = false;
+    let mut own = Interrupted::within(pc, part);
     // SAFETY: see the module. A walk that faults is left as it is: it has nothing but its own frames.
     unsafe {
-        mp.guard.call(|| {
-            question.frames.walk(|ip| {
-                // The handler's own frames come first. A symbol is looked up before a return address, and this is none.
-                let first = !inside && ip == pc;
-                inside |= first;
-                inside.then_some(ip + usize::from(first))
-            });
-        });
-        // The goroutine is interrupted here, on its own thread.
-        *question.shown.get() = extras::shown_if_quiet(gp);
+        mp.guard.call(|| question.frames.walk(|ip, sp| own.step(ip, sp)));
+        // The goroutine is interrupted here, on its own thread, or waits for the one that is.
+        *question.shown.get() = extras::shown_if_quiet(asked);
     }
     true
 }

@@ -44,10 +44,7 @@ enum Thing {
 /// It is Waiting, held by its scan bit, and its registers are saved.
 pub(super) unsafe fn wait_of(gp: &'static G) -> Option<Wait> {
     match gp.after.get() {
-        After::JoinOn(target) => {
-            let holder = target.id() as i64;
-            Some(Wait { thing: Thing::Goroutine, at: 0, holder, count: 0 })
-        }
+        After::JoinOn(target) => Some(Wait::for_end(target)),
         // SAFETY: it has queued itself under this lock, which lives while it waits.
         After::Unlock(lock) => unsafe { wait_under(lock, gp.wait().0) },
         After::UnlockBiased(lock) => {
@@ -75,6 +72,11 @@ unsafe fn wait_under(lock: *const Lock, reason: WaitReason) -> Option<Wait> {
 }
 
 impl Wait {
+    /// A join, or a host that waits for its guest.
+    pub(super) fn for_end(target: &'static G) -> Self {
+        Self { thing: Thing::Goroutine, at: 0, holder: target.id() as i64, count: 0 }
+    }
+
     /// `me` waits for this. `alive`: whether there is such a goroutine.
     pub(super) fn text(&self, me: u64, alive: impl Fn(u64) -> bool, hints: Option<&Hints>) -> String {
         let mut text = self.thing();
@@ -138,10 +140,13 @@ impl Hints {
             hints.0.insert(wait.at, Vec::new());
         }
         for &(id, gp) in all {
-            let Some(stack) = gp.stack().filter(|_| gp.gobuf.sp() != 0) else { continue };
-            for address in
-                (gp.gobuf.sp().next_multiple_of(size_of::<usize>())..stack.hi()).step_by(size_of::<usize>())
-            {
+            let Some(stack) = gp.stack() else { continue };
+            let lo = gp.guest().map_or(gp.gobuf.sp(), G::frames_end);
+            if lo == 0 {
+                continue;
+            }
+            let words = lo.next_multiple_of(WORD)..stack.hi().min(gp.frames_end());
+            for address in words.step_by(WORD) {
                 // SAFETY: inside a stack that stands still, aligned; what lies there is only compared.
                 let word = unsafe { (address as *const usize).read_volatile() };
                 // The lock comes first in what is waited for, and that after the two counts of its `Arc`.
@@ -162,8 +167,9 @@ impl Hints {
     }
 }
 
+const WORD: usize = size_of::<usize>();
 /// From the address of an `Arc`'s allocation to its value.
-const ARC: usize = 2 * size_of::<usize>();
+const ARC: usize = 2 * WORD;
 
 /// Those who wait in a circle, a paragraph for each circle.
 pub(super) fn circles(waits: &BTreeMap<u64, Wait>) -> Vec<String> {

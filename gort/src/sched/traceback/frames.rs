@@ -17,6 +17,7 @@
 //!
 //! Go: traceback.go `unwinder`, `tracebackPCs`.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use context::Transfer;
@@ -56,19 +57,23 @@ impl Frames {
         self.seen.store(0, Ordering::Relaxed);
     }
 
-    /// Collects the caller's.
+    /// Collects the caller's, as `each` says of a return address and its frame's stack pointer.
     ///
     /// # Safety
     /// Nothing that the caller's thread has interrupted, or holds, is needed by the unwinder; see `ask`.
     #[inline(always)]
-    pub(crate) unsafe fn walk(&self, mut each: impl FnMut(usize) -> Option<usize>) {
+    pub(crate) unsafe fn walk(&self, mut each: impl FnMut(usize, usize) -> Step) {
         self.clear();
         // SAFETY: std's lock around the unwinder's caches is not needed for raw addresses.
         unsafe {
             backtrace::trace_unsynchronized(|frame| match frame.ip() as usize {
                 // The end of a thread's stack.
                 0 => false,
-                ip => each(ip).is_none_or(|pc| self.push(pc)),
+                ip => match each(ip, frame.sp() as usize) {
+                    Step::Keep(pc) => self.push(pc),
+                    Step::Skip => true,
+                    Step::Stop => false,
+                },
             });
         }
     }
@@ -79,6 +84,56 @@ impl Frames {
         let pc = |i: usize| self.pcs[if i < INNER { i } else { INNER + i % OUTER }].load(Ordering::Relaxed);
         let last = INNER.max(n.saturating_sub(OUTER));
         Trace { pcs: (0..n.min(INNER)).chain(last..n).map(pc).collect(), elided: last - INNER }
+    }
+}
+
+/// What a walk does about a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Keep(usize),
+    /// It is further in than those that are wanted.
+    Skip,
+    /// It is further out.
+    Stop,
+}
+
+/// Where the frames of one of several goroutines that stand on a stack lie, by their stack pointers.
+pub(super) type Part = Range<usize>;
+
+fn within(part: &Part, ip: usize, sp: usize) -> Step {
+    match sp {
+        _ if sp >= part.end => Step::Stop,
+        _ if sp < part.start => Step::Skip,
+        _ => Step::Keep(ip),
+    }
+}
+
+/// A walk in a handler: the handler's own frames come first, on another stack.
+pub(crate) struct Interrupted {
+    pc: usize,
+    inside: bool,
+    part: Part,
+}
+
+impl Interrupted {
+    /// From the interrupted instruction to the frames from `end` on.
+    pub(crate) fn at(pc: usize, end: usize) -> Self {
+        Self::within(pc, 0..end)
+    }
+
+    pub(super) fn within(pc: usize, part: Part) -> Self {
+        Self { pc, inside: false, part }
+    }
+
+    pub(crate) fn step(&mut self, ip: usize, sp: usize) -> Step {
+        let first = !self.inside && ip == self.pc;
+        self.inside |= first;
+        match within(&self.part, ip, sp) {
+            _ if !self.inside => Step::Skip,
+            // A symbol is looked up before a return address, and this is none.
+            Step::Keep(pc) => Step::Keep(pc + usize::from(first)),
+            step => step,
+        }
     }
 }
 
@@ -98,11 +153,12 @@ impl Trace {
     }
 }
 
-/// The caller's.
-pub(crate) fn here() -> Trace {
+/// The caller's, which stand at `part` of its stack.
+#[inline(always)]
+pub(super) fn here_within(part: Part) -> Trace {
     let frames = Frames::new();
     // SAFETY: an ordinary call.
-    unsafe { frames.walk(Some) };
+    unsafe { frames.walk(|ip, sp| within(&part, ip, sp)) };
     frames.take()
 }
 
@@ -112,17 +168,25 @@ const ASK: usize = 1;
 
 struct Request {
     gp: &'static G,
+    part: Part,
     frames: Frames,
+}
+
+impl Request {
+    fn walk(&self) {
+        // SAFETY: called as from any function.
+        unsafe { self.frames.walk(|ip, sp| within(&self.part, ip, sp)) };
+    }
 }
 
 /// Runs on top of a parked goroutine's stack.
 extern "C" fn walk_ontop(mut transfer: Transfer) -> Transfer {
     // SAFETY: `of_parked` passes its request, which lives until we jump back.
-    let gp = unsafe { (*((transfer.data & !ASK) as *const Request)).gp };
+    let request = |transfer: &Transfer| unsafe { &*((transfer.data & !ASK) as *const Request) };
+    let gp = request(&transfer).gp;
     gp.walks.set(true);
     loop {
-        // SAFETY: as above; the unwinder is called as from any function.
-        unsafe { (*((transfer.data & !ASK) as *const Request)).frames.walk(Some) };
+        request(&transfer).walk();
         // SAFETY: who has resumed us waits for us, or, with the data of a switch, does so when it is done with us.
         transfer = unsafe { transfer.context.resume(0) };
         if transfer.data & ASK == 0 {
@@ -132,16 +196,16 @@ extern "C" fn walk_ontop(mut transfer: Transfer) -> Transfer {
     }
 }
 
-/// The frames of a goroutine that is held by its scan bit and whose registers are saved. None when too little of
-/// its stack is left. `give_back`: the pages below it that the walk has used go back to the kernel.
-pub(crate) fn of_parked(gp: &'static G, give_back: bool) -> Option<Trace> {
+/// The frames at `part` of the stack of a goroutine that is held by its scan bit and whose registers are saved. None
+/// when too little of its stack is left. `give_back`: the pages below it that the walk has used go back to the kernel.
+pub(super) fn of_parked(gp: &'static G, part: Part, give_back: bool) -> Option<Trace> {
     let sp = gp.gobuf.sp();
     let Some(stack) = gp.stack() else { return Some(Trace::default()) };
     if sp < stack.lo() + ROOM {
         return None;
     }
     let context = gp.gobuf.take().expect("the caller has looked");
-    let request = Request { gp, frames: Frames::new() };
+    let request = Request { gp, part, frames: Frames::new() };
     let data = &raw const request as usize | ASK;
     // SAFETY: the scan bit makes the context ours; `walk_ontop` jumps right back. When it is in there already, it
     // is what the context resumes.

@@ -16,23 +16,23 @@ mod blame;
 mod frames;
 mod groups;
 mod layout;
+mod look;
 mod symbol;
 
 use std::collections::BTreeMap;
 use std::ptr;
-use std::sync::atomic::Ordering;
 
-pub(crate) use frames::{Frames, Trace, here};
+pub(crate) use frames::{Frames, Interrupted, Step, Trace};
 
 use self::ask::{Answer, Asked, Asking};
 use self::blame::{Hints, Wait};
 use self::groups::{Groups, MANY};
-use self::layout::{Found, Layout, Made, Missing};
+use self::layout::{Found, Layout, Missing};
+use self::look::{Look, Seen, found, look};
 use super::debugvars::{TracebackLevel, traceback_level};
 use super::{m::M, park, syscall};
 use crate::g::extras::{self, Shown};
 use crate::g::status::Status;
-use crate::g::wait_reason::WaitReason;
 use crate::g::{G, Kind, slab};
 use crate::sys::{clock, thread};
 use crate::tls;
@@ -48,53 +48,12 @@ fn caller() -> Option<&'static G> {
     if ptr::eq(gp, mp.g0) { mp.serves.get() } else { Some(gp) }
 }
 
-fn made(gp: &'static G) -> Made {
-    Made {
-        pc: gp.gopc.load(Ordering::Relaxed),
-        location: gp.location(),
-        parent: gp.parent.load(Ordering::Relaxed),
-    }
+/// The caller's frames, as far as they are its goroutine's own.
+pub(crate) fn here() -> Trace {
+    frames::here_within(0..caller().map_or(usize::MAX, G::frames_end))
 }
 
-/// Minutes since a wait began, from one on, as `, 3 minutes`.
-fn waited(since: u32, now: u64) -> String {
-    match clock::minutes_since(since, now) {
-        0 => String::new(),
-        minutes => format!(", {minutes} minutes"),
-    }
-}
-
-/// What stands between the brackets.
-fn state(gp: &'static G, status: Status, now: u64) -> String {
-    let (reason, since) = gp.wait();
-    let mut state = match status {
-        Status::Waiting if reason != WaitReason::None => reason.text().to_string(),
-        _ => status.name().to_string(),
-    };
-    if matches!(status, Status::Waiting | Status::Syscall) {
-        state.push_str(&waited(since, now));
-    }
-    if gp.lockedm.load(Ordering::Relaxed) != 0 {
-        state.push_str(", locked to thread");
-    }
-    state
-}
-
-fn found(
-    gp: &'static G,
-    id: u64,
-    status: Status,
-    now: u64,
-    trace: Result<Trace, Missing>,
-    shown: Shown,
-) -> Found {
-    let runs = matches!(status, Status::Running | Status::Syscall);
-    let m = gp.m.load(Ordering::Relaxed).checked_sub(1).filter(|_| runs);
-    let state = state(gp, status, now);
-    Found { id, gp: ptr::from_ref(gp) as usize, m, state, shown, trace, made: made(gp), waits: None }
-}
-
-/// A goroutine of whose thread the caller is, or that is not coming back.
+/// A goroutine whose thread the caller is, or that is not coming back.
 ///
 /// # Safety
 /// It runs here, or does not run.
@@ -104,46 +63,14 @@ pub(crate) unsafe fn running(gp: &'static G, trace: Trace) -> String {
     // Not what it was locked for: a goroutine is locked while it panics, or dumps.
     let locked = if gp.lock_depth.get() > 0 { ", locked to thread" } else { "" };
     let state = format!("running{locked}");
-    Layout::default().goroutine(&Found { state, ..found(gp, gp.id(), Status::Running, 0, Ok(trace), shown) })
+    let found = look::found(gp, gp.id(), Seen::RUNNING, 0, Ok(trace), shown);
+    Layout::default().goroutine(&Found { state, ..found })
 }
 
 /// The calling goroutine, whose frames are given.
 pub(crate) fn own(gp: &'static G, trace: Trace) -> String {
     // SAFETY: the goroutine runs this itself.
     unsafe { running(gp, trace) }
-}
-
-/// What one look at a goroutine has shown.
-enum Look {
-    Gone,
-    Found(Found, Option<Wait>),
-    /// It runs, or is about to park or to run.
-    Running(Status),
-}
-
-/// Looks at the goroutine that was `id` when it was listed.
-fn look(gp: &'static G, id: u64, now: u64, give_back: bool) -> Look {
-    let (status, _) = gp.status.get();
-    if gp.id() != id || matches!(status, Status::Dead | Status::Idle) {
-        return Look::Gone;
-    }
-    let Some(status) = gp.status.scan() else { return Look::Running(status) };
-    // Ids change between two lives only, and it does not end while it is held.
-    let looked = if gp.id() != id {
-        Look::Gone
-    } else if status == Status::Waiting && gp.gobuf.sp() == 0 {
-        Look::Running(Status::Running)
-    } else {
-        let trace = frames::of_parked(gp, give_back).ok_or(Missing::NoRoom);
-        // SAFETY: held by the scan bit, with its registers saved.
-        let (shown, wait) = unsafe {
-            let wait = if status == Status::Waiting { blame::wait_of(gp) } else { None };
-            (extras::shown_if_quiet(gp), wait)
-        };
-        Look::Found(found(gp, id, status, now, trace, shown), wait)
-    };
-    gp.status.unscan();
-    looked
 }
 
 /// Goroutines that are shown, by id. The ids are read once: a descriptor may be used again meanwhile.
@@ -164,7 +91,7 @@ fn listed(but: Option<&'static G>) -> Vec<(u64, &'static G)> {
 struct Dump {
     list: Vec<(u64, &'static G)>,
     now: u64,
-    own: u64,
+    own: Option<&'static G>,
     /// No goroutine was made after the list but those with larger ids.
     youngest: u64,
     many: bool,
@@ -176,7 +103,6 @@ impl Dump {
     fn new(own: Option<&'static G>) -> Self {
         let list = listed(own);
         let many = list.len() > MANY;
-        let own = own.map_or(0, G::id);
         let youngest = list.last().map_or(0, |&(id, _)| id);
         let now = clock::nanotime();
         Self { list, now, own, youngest, many, hints: None, groups: Groups::new(many) }
@@ -186,10 +112,10 @@ impl Dump {
         let mut running = Vec::new();
         for i in 0..self.list.len() {
             let (id, gp) = self.list[i];
-            match look(gp, id, self.now, self.many) {
+            match look(gp, id, self.now, self.own, self.many) {
                 Look::Gone => {}
                 Look::Found(found, wait) => self.add(found, wait),
-                Look::Running(status) => running.push(Open { id, gp, status, asked: None, after: 0 }),
+                Look::Running(seen) => running.push(Open { id, gp, seen, asked: None, after: 0 }),
             }
         }
         if !running.is_empty() {
@@ -201,7 +127,9 @@ impl Dump {
     fn add(&mut self, mut found: Found, wait: Option<Wait>) {
         let alive = |id: u64| {
             // One that is younger than the list may well live.
-            id == self.own || id > self.youngest || self.list.binary_search_by_key(&id, |&(id, _)| id).is_ok()
+            self.own.is_some_and(|own| own.id() == id)
+                || id > self.youngest
+                || self.list.binary_search_by_key(&id, |&(id, _)| id).is_ok()
         };
         found.waits = wait.map(|wait| wait.text(found.id, alive, self.hints.as_ref()));
         self.groups.add(found);
@@ -222,11 +150,11 @@ impl Dump {
             let pause = if open.iter().all(|open| open.asked.is_some()) { ask::PATIENCE } else { PAUSE };
             asking.wait(seen, until.min(now + pause));
         }
-        for Open { id, gp, status, asked, .. } in open {
+        for Open { id, gp, seen, asked, .. } in open {
             if let Some(asked) = asked {
                 asking.give_up(asked);
             }
-            let missing = found(gp, id, status, self.now, Err(Missing::OtherThread), Shown::default());
+            let missing = found(gp, id, seen, self.now, Err(Missing::OtherThread), Shown::default());
             // Not of what came after it.
             if gp.id() == id {
                 self.groups.add(missing);
@@ -236,26 +164,26 @@ impl Dump {
 
     /// One more step with a goroutine; true when it is done.
     fn settle(&mut self, open: &mut Open, asking: &Asking, now: u64) -> bool {
-        let &mut Open { id, gp, status, .. } = open;
+        let &mut Open { id, gp, seen, .. } = open;
         if let Some(asked) = open.asked.take() {
             match asked.look() {
                 Answer::NotYet(asked) => open.asked = Some(asked),
                 Answer::Declined => open.after = now + PAUSE,
                 Answer::Here(trace, shown) => {
-                    self.groups.add(found(gp, id, status, self.now, Ok(trace), shown));
+                    self.groups.add(found(gp, id, seen, self.now, Ok(trace), shown));
                     return true;
                 }
             }
             return false;
         }
-        match look(gp, id, self.now, self.many) {
+        match look(gp, id, self.now, self.own, self.many) {
             Look::Gone => return true,
             Look::Found(found, wait) => {
                 self.add(found, wait);
                 return true;
             }
-            Look::Running(status) if now >= open.after => {
-                open.status = status;
+            Look::Running(seen) if now >= open.after => {
+                open.seen = seen;
                 open.asked = asking.ask(gp, id);
             }
             Look::Running(_) => {}
@@ -268,7 +196,7 @@ impl Dump {
 struct Open {
     id: u64,
     gp: &'static G,
-    status: Status,
+    seen: Seen,
     asked: Option<Asked>,
     /// When it may be asked again.
     after: u64,
@@ -294,10 +222,13 @@ pub(crate) unsafe fn deadlocked() -> Vec<String> {
     let mut dump = Dump { youngest: u64::MAX, ..Dump::new(None) };
     let mut waits = BTreeMap::new();
     for &(id, gp) in &dump.list {
-        if gp.status.get().0 == Status::Waiting {
+        let wait = match gp.guest() {
+            Some(guest) => Some(Wait::for_end(guest)),
             // SAFETY: it sleeps for good, which is as well as holding it.
-            waits.extend(unsafe { blame::wait_of(gp) }.map(|wait| (id, wait)));
-        }
+            None if gp.status.get().0 == Status::Waiting => unsafe { blame::wait_of(gp) },
+            None => None,
+        };
+        waits.extend(wait.map(|wait| (id, wait)));
     }
     // SAFETY: the caller's word.
     dump.hints = unsafe { Hints::search(&dump.list, &waits) };
@@ -386,9 +317,9 @@ mod tests {
     #[test]
     fn code_of_a_library_is_not_ours() {
         use crate::sys::module::code_of;
-        let ours = code_of(look as *const () as usize).expect("this program");
+        let ours = code_of(caller as *const () as usize).expect("this program");
         let libc = code_of(libc::getpid as *const () as usize).expect("a library");
-        assert!(ours.contains(&(state as *const () as usize)));
+        assert!(ours.contains(&(stack as *const () as usize)));
         assert!(libc == ours || !libc.contains(&ours.start) && !ours.contains(&libc.start));
         assert_eq!(code_of(8), None);
     }
