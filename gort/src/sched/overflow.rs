@@ -3,7 +3,7 @@
 //! The guard at the low end of the stack faults, and the handler runs on the M's signal stack. The faulting
 //! goroutine may hold any lock (the allocator's, the loader's), so the handler only uses `write`, futexes and the
 //! raw unwinder; names come from sysmon, which does not share the goroutine's fate. Each of the two ends the
-//! process after [`PATIENCE`] if the other does not.
+//! process if the other makes no progress for [`PATIENCE`].
 //!
 //! ```text
 //!   handler                                  sysmon
@@ -29,7 +29,7 @@ use crate::g::G;
 use crate::sys::{clock, signal, write_stderr};
 use crate::tls;
 
-/// Seconds until the process ends without the rest of the report.
+/// Seconds without progress until the process ends without the rest of the report.
 const PATIENCE: i64 = 2;
 static OLD: OnceLock<[Option<signal::Action>; 2]> = OnceLock::new();
 /// Whose stack is used up. Release: pairs with sysmon's Acquire.
@@ -85,7 +85,11 @@ fn report(gp: &'static G, pc: usize) -> ! {
         walk(gp, pc);
         write_stderr(b"\n\n");
     }
-    signal::sleep_seconds(PATIENCE);
+    let mut seen = None;
+    while seen != Some(traceback::looked_up()) {
+        seen = Some(traceback::looked_up());
+        signal::sleep_seconds(PATIENCE);
+    }
     quit::exit()
 }
 

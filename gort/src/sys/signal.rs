@@ -171,9 +171,9 @@ impl Drop for Errno {
     }
 }
 
-/// Lets the calling thread sleep; usable in a handler.
+/// Lets the calling thread sleep, whatever signals come; usable in a handler.
 pub(crate) fn sleep_seconds(seconds: i64) {
-    let time = libc::timespec { tv_sec: seconds, tv_nsec: 0 };
-    // SAFETY: reads `time`.
-    unsafe { libc::nanosleep(&time, ptr::null_mut()) };
+    let mut time = libc::timespec { tv_sec: seconds, tv_nsec: 0 };
+    // SAFETY: reads `time`, and leaves there what remains when a signal has come. Both may be one.
+    while unsafe { libc::nanosleep(&raw const time, &raw mut time) } != 0 {}
 }

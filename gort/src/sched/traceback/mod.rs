@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::ptr;
 
 pub(crate) use frames::{Frames, Interrupted, Step, Trace};
+pub(crate) use symbol::looked_up;
 
 use self::ask::{Answer, Asked, Asking};
 use self::blame::{Hints, Wait};
@@ -91,7 +92,9 @@ fn listed(but: Option<&'static G>) -> Vec<(u64, &'static G)> {
 struct Dump {
     list: Vec<(u64, &'static G)>,
     now: u64,
+    /// The goroutine that makes the dump, and the id of the one that is left out.
     own: Option<&'static G>,
+    but: Option<u64>,
     /// No goroutine was made after the list but those with larger ids.
     youngest: u64,
     many: bool,
@@ -100,12 +103,14 @@ struct Dump {
 }
 
 impl Dump {
-    fn new(own: Option<&'static G>) -> Self {
-        let list = listed(own);
+    fn new(but: Option<&'static G>) -> Self {
+        let list = listed(but);
+        // It may be one that is not coming back, and whose dump is made by another.
+        let own = but.filter(|&but| caller().is_some_and(|caller| ptr::eq(but, caller)));
         let many = list.len() > MANY;
         let youngest = list.last().map_or(0, |&(id, _)| id);
         let now = clock::nanotime();
-        Self { list, now, own, youngest, many, hints: None, groups: Groups::new(many) }
+        Self { list, now, own, but: but.map(G::id), youngest, many, hints: None, groups: Groups::new(many) }
     }
 
     fn collect(mut self) -> Groups {
@@ -127,7 +132,7 @@ impl Dump {
     fn add(&mut self, mut found: Found, wait: Option<Wait>) {
         let alive = |id: u64| {
             // One that is younger than the list may well live.
-            self.own.is_some_and(|own| own.id() == id)
+            self.but == Some(id)
                 || id > self.youngest
                 || self.list.binary_search_by_key(&id, |&(id, _)| id).is_ok()
         };
@@ -202,14 +207,14 @@ struct Open {
     after: u64,
 }
 
-/// Every goroutine but `own`, by id.
-pub(crate) fn all_but(own: Option<&'static G>) -> Vec<String> {
-    Dump::new(own).collect().texts()
+/// Every goroutine but that one, by id.
+pub(crate) fn all_but(but: Option<&'static G>) -> Vec<String> {
+    Dump::new(but).collect().texts()
 }
 
 /// The same for a process that is about to end: names have the processors to themselves.
-pub(crate) fn last_words(own: Option<&'static G>) -> Vec<String> {
-    let groups = Dump::new(own).collect();
+pub(crate) fn last_words(but: Option<&'static G>) -> Vec<String> {
+    let groups = Dump::new(but).collect();
     thread::others_give_way();
     groups.texts()
 }

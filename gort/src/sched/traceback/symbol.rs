@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// One function at an address: several when some are inlined there.
 pub(super) struct Symbol {
@@ -98,7 +99,16 @@ impl Symbols {
     }
 }
 
+/// How many addresses were looked up so far.
+static LOOKED_UP: AtomicU32 = AtomicU32::new(0);
+
+/// How many addresses were looked up so far, by anybody: whether a report makes progress.
+pub(crate) fn looked_up() -> u32 {
+    LOOKED_UP.load(Ordering::Relaxed)
+}
+
 fn look_up(pc: usize) -> Rc<[Symbol]> {
+    LOOKED_UP.fetch_add(1, Ordering::Relaxed);
     let mut symbols = Vec::new();
     backtrace::resolve(pc as *mut _, |symbol| {
         let name = symbol.name().map_or_else(|| format!("{pc:#x}"), |n| format!("{n:#}"));
