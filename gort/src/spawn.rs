@@ -235,6 +235,10 @@ impl<T> JoinHandle<T> {
     /// Blocks until the goroutine is over and gives its result. May move the goroutine that calls it to
     /// another thread.
     ///
+    /// One that has not started yet may be run right there, on the caller's stack, as the goroutine that it is: with
+    /// its own locals, labels, panic and traceback. Only where at least 128 KiB are left, or what it has asked
+    /// for if that is more, and not when the caller is locked to its thread, pinned or panicking.
+    ///
     /// # Errors
     /// The payload of its panic, as with `std::thread`; if it was ended by [`goexit`](crate::goexit), a
     /// `&str` that says so.
@@ -264,7 +268,8 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Starts `f` as a goroutine and gives a handle to wait for its result. From a plain thread too, once a
 /// runtime runs. Never blocks.
 ///
-/// A panic in it is the error of [`JoinHandle::join`].
+/// A panic in it is the error of [`JoinHandle::join`]. It may count on 128 KiB of stack, also when it is run
+/// on its joiner's; [`Builder::stack_size`] gives more.
 ///
 /// # Panics
 /// When no runtime runs.
@@ -321,6 +326,9 @@ impl Builder {
 
     /// Usable bytes of its stack, rounded up to an order of sizes as in [`Options::stack_size`], but more than the
     /// largest is an error of [`spawn`](Self::spawn).
+    ///
+    /// A goroutine that asks for no more than the default's 192 KiB may be run on the stack of its joiner, where it
+    /// finds at least 128 KiB; one that asks for more finds what it asks for.
     ///
     /// [`Options::stack_size`]: crate::Options::stack_size
     pub fn stack_size(mut self, bytes: usize) -> Self {

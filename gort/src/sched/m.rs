@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 use super::claim::Claim;
 use super::p::P;
 use super::traceback::ask::Question;
+use super::stock::Stock;
 use crate::biased_lock::Slot;
 use crate::g::{G, Kind, slab};
 use crate::note::Note;
@@ -100,6 +101,8 @@ pub(crate) struct M {
     pub(crate) idle_since: AtomicU64,
     /// Its signal stack, once it has one.
     pub(crate) gsignal: Cell<*mut u8>,
+    /// For goroutines that are made here while it has no P.
+    pub(crate) stock: Stock,
     /// Choices that goroutines make while they run here.
     pub(crate) rand: Rand,
 }
@@ -136,7 +139,17 @@ impl M {
             tid: AtomicI32::new(0),
             idle_since: AtomicU64::new(0),
             gsignal: Cell::new(ptr::null_mut()),
+            stock: Stock::new(),
             rand: Rand::new(super::SCHED.seed.load(Ordering::Relaxed) as u64 ^ (u64::from(id) << 48)),
+        }
+    }
+
+    /// What goroutines that are made here draw on. Called in the runtime.
+    #[inline(always)]
+    pub(crate) fn stock(&'static self) -> &'static Stock {
+        match self.p() {
+            Some(pp) => &pp.stock,
+            None => &self.stock,
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) mod schedinit;
 pub(crate) mod schedule;
 pub(crate) mod section;
 pub(crate) mod sigqueue;
+pub(crate) mod stock;
 pub(crate) mod switch;
 pub(crate) mod syscall;
 pub(crate) mod sysmon;
@@ -37,7 +38,6 @@ use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use crate::g::G;
 use crate::global_runq::GlobalRunq;
 use crate::lock::Lock;
 use crate::sys::clock;
@@ -61,7 +61,7 @@ pub(crate) struct Locked {
     /// Ms that have no thread, for `newm` to use again.
     pub(crate) free_ms: Vec<&'static M>,
     /// Dead descriptors. Go: `sched.gFree`.
-    pub(crate) gfree: Vec<&'static G>,
+    pub(crate) gfree: Vec<stock::Chain>,
     /// Ms that sleep because their locked goroutine does. Go: `nmidlelocked`.
     pub(crate) locked_idle: i32,
     /// Ms that hold no goroutine by design: sysmon, the template thread. Go: `nmsys`.

@@ -7,7 +7,7 @@
 //! Making one is a single section of the runtime ([`Birth`]), and so is all that comes after its user's code
 //! ([`end`]): an entry function returns in the runtime.
 //!
-//! Go: proc.go `newproc`, `newproc1`, `gfget`, `gfput`, `malg`.
+//! Go: proc.go `newproc`, `newproc1`, `malg`.
 
 use std::any::Any;
 use std::io;
@@ -17,30 +17,12 @@ use std::sync::atomic::Ordering;
 
 use super::current;
 use super::m::M;
-use super::p::P;
 use super::section::{self, Section};
-use super::{SCHED, panic, park, wake};
+use super::{SCHED, panic, park, stock, wake};
 use crate::g::extras::Ancestor;
 use crate::g::status::Status;
-use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join, slab};
+use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join};
 use crate::sys::{throw, write_stderr};
-
-/// Descriptors that move between a P's free list and the global one at a time.
-const GFREE_BATCH: u32 = 64;
-/// Goroutine ids drawn at a time.
-const GOID_BATCH: u64 = 16;
-
-/// A descriptor, Dead and with no stack. Go: `gfget`.
-#[inline]
-fn gfget(mp: Option<&'static M>) -> io::Result<&'static G> {
-    match mp.and_then(M::p) {
-        Some(pp) => match pp.gfree_pop() {
-            Some(gp) => Ok(gp),
-            None => refill(pp),
-        },
-        None => unowned(),
-    }
-}
 
 #[cold]
 fn out_of_memory(e: &io::Error) -> ! {
@@ -48,70 +30,14 @@ fn out_of_memory(e: &io::Error) -> ! {
     throw("out of memory")
 }
 
-/// For who has no P: from the global list.
-fn unowned() -> io::Result<&'static G> {
-    if let Some(gp) = SCHED.locked(|s| s.gfree.pop()) {
-        return Ok(gp);
-    }
-    let mut fresh = slab::grow()?;
-    let gp = fresh.next().expect("a chunk is not empty");
-    SCHED.locked(|s| s.gfree.extend(fresh));
-    Ok(gp)
-}
-
-#[cold]
-fn refill(pp: &'static P) -> io::Result<&'static G> {
-    let batch = SCHED.locked(|s| {
-        let keep = s.gfree.len().saturating_sub(GFREE_BATCH as usize);
-        s.gfree.split_off(keep)
-    });
-    if batch.is_empty() {
-        // The lowest address on top.
-        let fresh: Vec<_> = slab::grow()?.collect();
-        fresh.into_iter().rev().for_each(|gp| pp.gfree_push(gp));
-    } else {
-        batch.into_iter().for_each(|gp| pp.gfree_push(gp));
-    }
-    Ok(pp.gfree_pop().expect("refilled"))
-}
-
-/// Gives a descriptor back. It is Dead, nobody refers to its slot. Go: `gfput`.
+/// Gives a descriptor back.
 #[inline]
 pub(crate) fn gfput(mp: Option<&'static M>, gp: &'static G) {
     debug_assert_eq!(gp.status.get().0, Status::Dead);
-    match mp.and_then(M::p) {
-        Some(pp) => {
-            pp.gfree_push(gp);
-            // A chunk's worth may lie here: spawn loops draw from it without a lock.
-            if pp.ngfree.load(Ordering::Relaxed) > 4 * slab::CHUNK_GS as u32 {
-                release_half(pp);
-            }
-        }
-        None => SCHED.locked(|s| s.gfree.push(gp)),
+    match mp {
+        Some(mp) => mp.stock().put(gp),
+        None => stock::put_one(gp),
     }
-}
-
-#[cold]
-fn release_half(pp: &'static P) {
-    let n = pp.ngfree.load(Ordering::Relaxed) / 2;
-    SCHED.locked(|s| s.gfree.extend((0..n).map_while(|_| pp.gfree_pop())));
-}
-
-/// Gives a P's descriptors to the global list, when it is retired.
-pub(crate) fn flush_gfree(pp: &'static P) {
-    SCHED.locked(|s| s.gfree.extend(std::iter::from_fn(|| pp.gfree_pop())));
-}
-
-#[inline]
-fn next_goid(mp: Option<&'static M>) -> u64 {
-    let Some(pp) = mp.and_then(M::p) else { return SCHED.goidgen.fetch_add(1, Ordering::Relaxed) };
-    let (mut next, mut end) = pp.goids.get();
-    if next == end {
-        next = SCHED.goidgen.fetch_add(GOID_BATCH, Ordering::Relaxed);
-        end = next + GOID_BATCH;
-    }
-    pp.goids.set((next + 1, end));
-    next
 }
 
 /// What a goroutine may be given beside its function.
@@ -158,7 +84,10 @@ impl Birth {
             current::require_runtime();
         }
         let mp = section.as_ref().map(Section::m);
-        let gp = gfget(mp)?;
+        let gp = match mp {
+            Some(mp) => mp.stock().get()?,
+            None => stock::get_one()?,
+        };
         new_g(gp, mp, pc, location, join);
         Ok(Self { gp, section })
     }
@@ -195,7 +124,11 @@ fn new_g(gp: &'static G, mp: Option<&'static M>, pc: usize, location: &'static L
     gp.kind.set(Kind::User);
     gp.order.set(SCHED.stack_order.load(Ordering::Relaxed) as u8);
     gp.goexiting.set(false);
-    gp.goid.store(next_goid(mp), Ordering::Relaxed);
+    let goid = match mp {
+        Some(mp) => mp.stock().next_goid(),
+        None => SCHED.goidgen.fetch_add(1, Ordering::Relaxed),
+    };
+    gp.goid.store(goid, Ordering::Relaxed);
     gp.gopc.store(pc, Ordering::Relaxed);
     gp.set_location(location);
     gp.join.store(join, Ordering::Relaxed);

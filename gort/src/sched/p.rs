@@ -3,14 +3,14 @@
 //! There are GOMAXPROCS of them in use. A P is owned by one M, by the list of idle Ps, or is retired;
 //! fields in `Cell`s are its owner's. Ps are made as they are first needed and never freed.
 //!
-//! Go: runtime2.go `p`, proc.go `procresize`, `acquirep`, `releasep`, `gfget`, `gfput`.
+//! Go: runtime2.go `p`, proc.go `procresize`, `acquirep`, `releasep`.
 
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::m::M;
-use crate::g::G;
+use super::stock::Stock;
 use crate::rand::Rand;
 use crate::runq::Runq;
 use crate::stack::cache::StackCache;
@@ -44,12 +44,8 @@ pub(crate) struct P {
     schedtick: AtomicU32,
     pub(crate) timers: Timers,
     pub(crate) stacks: StackCache,
-    /// Dead descriptors.
-    gfree: Cell<Option<&'static G>>,
-    /// Their number. Written by the owner, read by dumps.
-    pub(crate) ngfree: AtomicU32,
-    /// Goroutine ids drawn in advance. Go: `goidcache`.
-    pub(crate) goids: Cell<(u64, u64)>,
+    /// Descriptors and ids for new goroutines.
+    pub(crate) stock: Stock,
     /// Goroutines made and ended by owners of this P. Written by the owner, summed by `num_goroutine`.
     created: AtomicU64,
     finished: AtomicU64,
@@ -75,9 +71,7 @@ impl P {
             schedtick: AtomicU32::new(0),
             timers: Timers::new(),
             stacks: StackCache::new(),
-            gfree: Cell::new(None),
-            ngfree: AtomicU32::new(0),
-            goids: Cell::new((0, 0)),
+            stock: Stock::new(),
             created: AtomicU64::new(0),
             finished: AtomicU64::new(0),
             lone_skip: Cell::new(0),
@@ -118,23 +112,6 @@ impl P {
     #[inline]
     pub(crate) fn next_tick(&self) {
         self.schedtick.store(self.schedtick().wrapping_add(1), Ordering::Relaxed);
-    }
-
-    /// Puts a dead descriptor on the free list. Owner only.
-    #[inline]
-    pub(crate) fn gfree_push(&self, gp: &'static G) {
-        gp.link.set(self.gfree.get());
-        self.gfree.set(Some(gp));
-        self.ngfree.store(self.ngfree.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// Takes one off. Owner only.
-    #[inline]
-    pub(crate) fn gfree_pop(&self) -> Option<&'static G> {
-        let gp = self.gfree.get()?;
-        self.gfree.set(gp.link.get());
-        self.ngfree.store(self.ngfree.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
-        Some(gp)
     }
 
     /// One more goroutine. Owner only.

@@ -11,7 +11,6 @@
 use std::sync::atomic::Ordering;
 
 use super::m::M;
-use super::newproc::flush_gfree;
 use super::p::{P, PStatus, RETIRE};
 use super::wake;
 use super::{MAX_PROCS, SCHED};
@@ -93,7 +92,7 @@ pub(crate) fn retire(mp: &'static M) {
 /// Moves what a P has to where others find it. The caller owns it.
 fn empty(pp: &'static P) {
     empty_queues(pp);
-    flush_gfree(pp);
+    pp.stock.flush();
     // SAFETY: the caller owns the P.
     unsafe { pp.stacks.flush() };
 }

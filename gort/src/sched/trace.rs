@@ -50,7 +50,7 @@ pub(crate) fn schedtrace(detailed: bool, now: u64) {
             pp.schedtick(),
             pp.owner().map_or(-1, |mp| i64::from(mp.id)),
             queued(pp),
-            pp.ngfree.load(Ordering::Relaxed),
+            pp.stock.len(),
         );
     }
     let all_ms = SCHED.locked(|s| s.all_ms.clone());

@@ -235,6 +235,7 @@ pub(crate) fn dismiss(mp: &'static M) {
     // The signal stack is the M's: who uses it next may be there before this thread is gone.
     thread::SigMask::block_all();
     mp.started.set(false);
+    mp.stock.flush();
     mp.tid.store(0, Ordering::Relaxed);
     crate::tls::set::<{ crate::tls::M }>(0);
     crate::tls::set::<{ crate::tls::THREAD_OF }>(0);
