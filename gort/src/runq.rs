@@ -244,17 +244,6 @@ impl Runq {
         }
     }
 
-    /// Owner only: what the next [`get`](Self::get) may give; 0 for nothing known.
-    #[inline]
-    pub(crate) fn peek(&self) -> Entry {
-        let head = self.head.load(Ordering::Relaxed);
-        if head == self.owner.tail.load(Ordering::Relaxed) {
-            0
-        } else {
-            self.slot(head).load(Ordering::Relaxed)
-        }
-    }
-
     /// Moves half of this ring (rounded up) into `into`, which the caller owns and which is empty, and
     /// gives the last of them instead of queueing it.
     pub(crate) fn grab(&self, into: &Runq) -> Option<Entry> {

@@ -16,6 +16,10 @@
 //! A goroutine alone in `runnext` is left out of the argument on purpose: its P runs it next, and
 //! sysmon, awake while any P is busy, has it stolen if that takes long.
 //!
+//! Nor does a P that queues on its own ring run the fence: it is awake, and comes to the ring before it sleeps.
+//! Without the fence it may miss, within some nanoseconds, that somebody goes to sleep. So it looks again
+//! whenever it has taken one goroutine from the ring and others are left (`pick_next`).
+//!
 //! Rejected: waking an M for every readied goroutine (a wake costs the waker 10 µs: a ping-pong pair
 //! would pay it at each turn); no spinning at all (the next goroutine then always pays the wake).
 //!

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use super::claim::Claim;
 use super::p::P;
-use super::traceback::ask::Question;
 use super::stock::Stock;
+use super::traceback::ask::Question;
 use crate::biased_lock::Slot;
 use crate::g::{G, Kind, slab};
 use crate::note::Note;

@@ -29,6 +29,7 @@ pub(crate) mod stock;
 pub(crate) mod switch;
 pub(crate) mod syscall;
 pub(crate) mod sysmon;
+pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod trace;
 pub(crate) mod traceback;

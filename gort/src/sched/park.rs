@@ -275,7 +275,7 @@ pub(crate) fn keep_thread<R>(f: impl FnOnce() -> R) -> R {
 pub(crate) fn lock_os_thread() {
     let Some(mp) = current::m() else { return };
     let gp = mp.curg.get();
-    wake::start_template_thread();
+    super::template::start();
     gp.lock_depth.set(gp.lock_depth.get() + 1);
     lock_to(mp, gp);
 }

@@ -109,6 +109,9 @@ pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
         if let Some(gp) = claim(entry) {
             prefetch(pp);
             pp.next_tick();
+            if pp.has_queued() {
+                wake::call_for_help();
+            }
             return found(mp, pp, gp, on_g0);
         }
     }
@@ -415,7 +418,7 @@ pub(crate) fn mstart(mp: &'static M) -> Dismissed {
     super::schedinit::minit(mp);
     match mp.start {
         StartFn::Sysmon => super::sysmon::sysmon(mp),
-        StartFn::TemplateThread => wake::template_thread(),
+        StartFn::TemplateThread => super::template::run(),
         StartFn::Schedule => {}
     }
     if mp.p().is_none()

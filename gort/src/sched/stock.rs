@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::SCHED;
 use crate::g::{G, slab};
-use crate::sys::prefetch;
+use crate::sys::mem;
 
 /// Descriptors of a chain, most of the time.
 const BATCH: u32 = 64;
@@ -62,7 +62,9 @@ impl Stock {
         let next = gp.link.get();
         if let Some(next) = next {
             // It was freed by another P, as likely as not.
-            prefetch::two_lines(next);
+            let at = std::ptr::from_ref(next) as usize;
+            mem::prefetch(at);
+            mem::prefetch(at + 64);
         }
         self.set(next, self.len() - 1);
         Ok(gp)

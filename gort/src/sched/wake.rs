@@ -4,14 +4,12 @@
 //! Go: proc.go `runqput`, `wakep`, `startm`, `stopm`, `handoffp`, `stoplockedm`, `startlockedm`, `newm`.
 
 use std::ptr;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, PStatus};
-use super::{Locked, MAX_MCOUNT, SCHED, deadlock, poller, schedinit};
+use super::{Locked, MAX_MCOUNT, SCHED, deadlock, poller, schedinit, template};
 use crate::g::G;
-use crate::note::Note;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
 use crate::sys::{clock, thread, throw};
@@ -35,13 +33,11 @@ pub(crate) fn put_ring(pp: &'static P, entry: Entry) {
 #[cold]
 #[inline(never)]
 fn put_ring_slow(pp: &'static P, entry: Entry) {
-    if !pp.runq.compact()
-        && let Some(batch) = pp.runq.overflow(entry)
-    {
-        return SCHED.global.put(&batch);
+    match if pp.runq.compact() { None } else { pp.runq.overflow(entry) } {
+        Some(batch) => SCHED.global.put(&batch),
+        // There were holes, or thieves have made room.
+        None => put_ring(pp, entry),
     }
-    // There were holes, or thieves have made room.
-    put_ring(pp, entry);
 }
 
 /// Queues a goroutine that gives way. Wakes nobody: there is no more work than before.
@@ -74,7 +70,15 @@ pub(crate) fn put_next(pp: &'static P, entry: Entry) {
 #[inline]
 pub(crate) fn put_last(pp: &'static P, entry: Entry) {
     put_ring(pp, entry);
-    wakep();
+    call_for_help();
+}
+
+/// [`wakep`] by one whose own P will run what is queued, if nobody helps: without the fence (see `idle`).
+#[inline]
+pub(crate) fn call_for_help() {
+    if SCHED.idle.idle_ps() > 0 && SCHED.idle.spinning() == 0 {
+        wakep();
+    }
 }
 
 /// From a plain thread, or an M without a P.
@@ -182,7 +186,7 @@ pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) {
     if locked {
         // This thread's state (namespaces, priority, …) is its goroutine's business: a new thread must
         // not inherit it.
-        ask_template_thread(mp);
+        template::ask(mp);
     } else {
         start_thread(mp);
     }
@@ -193,7 +197,7 @@ pub(crate) fn start_first(mp: &'static M) {
     start_thread(mp);
 }
 
-fn start_thread(mp: &'static M) {
+pub(super) fn start_thread(mp: &'static M) {
     extern "C" fn main(mp: *mut libc::c_void) -> *mut libc::c_void {
         // SAFETY: `start_thread` passes an M, and Ms are never freed.
         let mp = unsafe { &*mp.cast::<M>() };
@@ -260,37 +264,6 @@ pub(crate) fn reap_idle(now: u64) -> bool {
         let Some(mp) = mp else { return more };
         // With no P to begin with, it ends.
         mp.park.wakeup();
-    }
-}
-
-static TEMPLATE_WORK: Mutex<Vec<&'static M>> = Mutex::new(Vec::new());
-static TEMPLATE_NOTE: Note = Note::new();
-
-/// Starts the template thread; called before a goroutine is first locked to its M.
-pub(crate) fn start_template_thread() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        SCHED.locked(|s| s.system_ms += 1);
-        newm(StartFn::TemplateThread, None, false);
-    });
-}
-
-fn ask_template_thread(mp: &'static M) {
-    TEMPLATE_WORK.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(mp);
-    TEMPLATE_NOTE.wakeup();
-}
-
-/// A thread in a known-good state that starts others. Go: `templateThread`.
-pub(crate) fn template_thread() -> ! {
-    loop {
-        TEMPLATE_NOTE.sleep();
-        TEMPLATE_NOTE.clear();
-        let work =
-            std::mem::take(&mut *TEMPLATE_WORK.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        for mp in work {
-            start_thread(mp);
-        }
-        deadlock::check();
     }
 }
 

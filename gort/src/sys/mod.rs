@@ -6,7 +6,6 @@ pub(crate) mod futex;
 pub(crate) mod guarded;
 pub(crate) mod mem;
 pub(crate) mod module;
-pub(crate) mod prefetch;
 pub(crate) mod signal;
 pub(crate) mod thread;
 
