@@ -351,7 +351,10 @@ fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<(), Dismissed> {
 /// Go: `stealWork`.
 fn steal(mp: &'static M, pp: &'static P) -> Option<&'static G> {
     let n = SCHED.allp_len.load(Ordering::Acquire);
-    for round in 0..STEAL_ROUNDS {
+    // Where no ring holds anything only the last round finds something. Each look takes a line from an owner that
+    // is writing it.
+    let first = if SCHED.all_ps().any(P::has_queued) { 0 } else { STEAL_ROUNDS - 1 };
+    for round in first..STEAL_ROUNDS {
         let last = round == STEAL_ROUNDS - 1;
         for i in pp.rand.order(n) {
             let Some(victim) = SCHED.p(i) else { continue };
