@@ -52,7 +52,16 @@ pub(super) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Res
 
 /// Whether the socket can be read without waiting: it has data, or is at its end, or has an error.
 pub(super) fn is_readable(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN | libc::POLLRDHUP, revents: 0 };
+    poll(fd, libc::POLLIN | libc::POLLRDHUP)
+}
+
+/// Whether nothing more will come.
+pub(super) fn is_shut(fd: BorrowedFd<'_>) -> bool {
+    poll(fd, libc::POLLRDHUP).unwrap_or(false)
+}
+
+fn poll(fd: BorrowedFd<'_>, events: i16) -> io::Result<bool> {
+    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
     // SAFETY: one valid pollfd.
     Ok(check(unsafe { libc::poll(&raw mut poll, 1, 0) } as isize)? > 0)
 }

@@ -257,4 +257,21 @@ macro_rules! stream_io {
     };
 }
 
-pub(super) use {deadlines, descriptor, stream_io};
+/// Options and addresses, which are std's as they are.
+macro_rules! delegate {
+    ($name:ident, $std:literal; $($method:ident($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {
+        impl $name {
+            $(
+                #[doc = concat!("As std's [`", stringify!($method), "`](", $std, "::", stringify!($method), ").")]
+                ///
+                /// # Errors
+                /// The kernel's.
+                pub fn $method(&self, $($arg: $ty),*) -> io::Result<$result> {
+                    self.std().$method($($arg),*)
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use {deadlines, delegate, descriptor, stream_io};

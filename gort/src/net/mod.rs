@@ -17,6 +17,10 @@ mod socket;
 mod stream;
 mod tcp_listener;
 mod tcp_stream;
+mod udp;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use std::net::{
     AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6,
@@ -24,3 +28,13 @@ pub use std::net::{
 };
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::{UnixIncoming, UnixListener};
+pub use unix_stream::UnixStream;
+
+/// Unix sockets, under the names of [`std::os::unix::net`].
+pub mod unix {
+    pub use super::{UnixDatagram, UnixIncoming as Incoming, UnixListener, UnixStream};
+    pub use std::os::unix::net::SocketAddr;
+}

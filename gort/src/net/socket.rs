@@ -173,6 +173,11 @@ impl Socket {
         self.0.nonblocking.store(on, Ordering::Relaxed);
     }
 
+    /// Whether it is in blocking mode.
+    pub(super) fn waits(&self) -> bool {
+        !self.0.nonblocking.load(Ordering::Relaxed)
+    }
+
     /// As std has it: zero is no time-out.
     pub(super) fn set_timeout(&self, dir: Dir, timeout: Option<Duration>) -> io::Result<()> {
         let nanos = match timeout {
@@ -236,6 +241,19 @@ impl Socket {
         self.operate(dir, Timeout::OfHalf, &mut call)
     }
 
+    /// Runs `call` once; none when it would block, unless the socket is in non-blocking mode.
+    pub(super) fn attempt<R>(
+        &self,
+        dir: Dir,
+        mut call: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<Option<R>> {
+        let waits = self.waits();
+        self.run(dir, || match call() {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && waits => Ok(None),
+            other => other.map(Some),
+        })
+    }
+
     /// Runs `call` until it does not block or until `deadline`.
     pub(super) fn run_until<R>(
         &self,
@@ -256,7 +274,7 @@ impl Socket {
         park::check_preempt();
         let (half, side) = self.half(dir);
         check(side)?;
-        if self.0.nonblocking.load(Ordering::Relaxed) && matches!(timeout, Timeout::OfHalf) {
+        if !self.waits() && matches!(timeout, Timeout::OfHalf) {
             return loop {
                 match call() {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

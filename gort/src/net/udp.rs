@@ -1,0 +1,131 @@
+//! UDP. Go: net/udpsock.go `UDPConn`.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use super::descriptor::{deadlines, delegate, descriptor};
+use super::resolve::{each_address, on_system_stack};
+use super::socket::{Dir, Socket, View};
+
+/// A UDP socket: [`std::net::UdpSocket`], whose operations make a goroutine wait and not its thread.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use gort::net::UdpSocket;
+///
+/// let server = UdpSocket::bind("127.0.0.1:0")?;
+/// let address = server.local_addr()?;
+/// gort::go!(move || {
+///     let mut buf = [0; 1500];
+///     let (n, peer) = server.recv_from(&mut buf).unwrap();
+///     server.send_to(&buf[..n], peer).unwrap();
+/// });
+/// let client = UdpSocket::bind("127.0.0.1:0")?;
+/// client.send_to(b"ping", address)?;
+/// let mut buf = [0; 8];
+/// assert_eq!(client.recv(&mut buf)?, 4);
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+#[doc(alias = "UDPConn")]
+pub struct UdpSocket(Socket);
+
+descriptor!(UdpSocket, std::net::UdpSocket, nonblocking: true);
+deadlines!(UdpSocket);
+
+impl UdpSocket {
+    /// Binds to the first of the addresses that is free.
+    ///
+    /// # Errors
+    /// That of the last address, or of the look-up.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    #[doc(alias = "ListenPacket")]
+    pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
+        Self::adopt(on_system_stack(|| std::net::UdpSocket::bind(addr))?.into())
+    }
+
+    /// The next datagram, cut to the length of `buf`, and its sender; waits for one.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.run(Dir::Read, || self.std().recv_from(buf))
+    }
+
+    /// As [`recv_from`](Self::recv_from); the datagram stays.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.run(Dir::Read, || self.std().peek_from(buf))
+    }
+
+    /// Sends a datagram to the first of the addresses.
+    ///
+    /// # Errors
+    /// The kernel's; [`InvalidInput`](io::ErrorKind::InvalidInput) when there is no address.
+    pub fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
+        let addr = on_system_stack(|| addr.to_socket_addrs().map(|mut a| a.next()))?;
+        let Some(addr) = addr else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to send data to"));
+        };
+        self.0.run(Dir::Write, || self.std().send_to(buf, addr))
+    }
+
+    /// From now on datagrams go to, and come from, the first of the addresses that can be.
+    ///
+    /// # Errors
+    /// That of the last address, or of the look-up.
+    pub fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
+        each_address(addr, |addr| self.std().connect(addr))
+    }
+
+    /// Sends a datagram to the peer that the socket is connected to.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.run(Dir::Write, || self.std().send(buf))
+    }
+
+    /// The next datagram, cut to the length of `buf`; waits for one.
+    ///
+    /// # Errors
+    /// The kernel's; of a connected socket also that an earlier datagram was refused.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.run(Dir::Read, || self.std().recv(buf))
+    }
+
+    /// As [`recv`](Self::recv); the datagram stays.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.run(Dir::Read, || self.std().peek(buf))
+    }
+}
+
+delegate! { UdpSocket, "std::net::UdpSocket";
+    peer_addr() -> SocketAddr;
+    local_addr() -> SocketAddr;
+    set_broadcast(on: bool) -> ();
+    broadcast() -> bool;
+    set_multicast_loop_v4(on: bool) -> ();
+    multicast_loop_v4() -> bool;
+    set_multicast_ttl_v4(ttl: u32) -> ();
+    multicast_ttl_v4() -> u32;
+    set_multicast_loop_v6(on: bool) -> ();
+    multicast_loop_v6() -> bool;
+    set_ttl(ttl: u32) -> ();
+    ttl() -> u32;
+    join_multicast_v4(multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    join_multicast_v6(multiaddr: &Ipv6Addr, interface: u32) -> ();
+    leave_multicast_v4(multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    leave_multicast_v6(multiaddr: &Ipv6Addr, interface: u32) -> ();
+}

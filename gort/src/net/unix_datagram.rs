@@ -1,0 +1,188 @@
+//! Datagrams within the machine. Go: net/unixsock.go `UnixConn` of "unixgram".
+//!
+//! Such a send waits while the *receiver's* queue is full. The kernel tells the sender when there is room only
+//! if the two are connected. For others there is no event to wait for: the send is tried again after pauses
+//! that grow from 20 µs to 2 ms. Rejected: a thread that waits in the kernel, which neither a deadline nor a
+//! close could end.
+
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net as std_unix;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::descriptor::{deadlines, delegate, descriptor};
+use super::socket::{Dir, Socket, View};
+use crate::sys::clock;
+
+/// A Unix datagram socket: [`std::os::unix::net::UnixDatagram`], whose operations make a goroutine wait and not its
+/// thread.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// let (a, b) = gort::net::UnixDatagram::pair()?;
+/// gort::go!(move || a.send(b"hello"));
+/// let mut buf = [0; 8];
+/// assert_eq!(b.recv(&mut buf)?, 5);
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+pub struct UnixDatagram(Socket);
+
+descriptor!(UnixDatagram, std_unix::UnixDatagram, nonblocking: true);
+deadlines!(UnixDatagram);
+
+impl UnixDatagram {
+    /// A socket at a path, which must not exist yet and stays when the socket is dropped.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        crate::sched::current::require_runtime();
+        Self::adopt(std_unix::UnixDatagram::bind(path)?.into())
+    }
+
+    /// [`bind`](Self::bind) to an address.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
+        crate::sched::current::require_runtime();
+        Self::adopt(std_unix::UnixDatagram::bind_addr(addr)?.into())
+    }
+
+    /// A socket without an address.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    pub fn unbound() -> io::Result<Self> {
+        crate::sched::current::require_runtime();
+        Self::adopt(std_unix::UnixDatagram::unbound()?.into())
+    }
+
+    /// Two sockets that are connected to each other.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        crate::sched::current::require_runtime();
+        let (a, b) = std_unix::UnixDatagram::pair()?;
+        Ok((Self::adopt(a.into())?, Self::adopt(b.into())?))
+    }
+
+    /// From now on datagrams go to the socket at a path.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        self.std().connect(path)
+    }
+
+    /// The next datagram, cut to the length of `buf`, and its sender; waits for one.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.run(Dir::Read, || match self.std().recv_from(buf) {
+            Err(e) if self.is_at_end(&e) => Ok((0, SocketAddr::from_pathname("")?)),
+            other => other,
+        })
+    }
+
+    /// The next datagram, cut to the length of `buf`; waits for one.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.run(Dir::Read, || match self.std().recv(buf) {
+            Err(e) if self.is_at_end(&e) => Ok(0),
+            other => other,
+        })
+    }
+
+    /// Sends a datagram to the socket at a path; waits while that one's queue is full.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
+        let path = path.as_ref();
+        self.send_unconnected(|socket| socket.send_to(buf, path))
+    }
+
+    /// [`send_to`](Self::send_to) an address.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn send_to_addr(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
+        self.send_unconnected(|socket| socket.send_to_addr(buf, addr))
+    }
+
+    /// Sends a datagram to the socket that this one is connected to; waits while that one's queue is full.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.run(Dir::Write, || self.std().send(buf))
+    }
+
+    /// Ends one direction or both.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.std().shutdown(how)
+    }
+
+    /// A socket that was shut down gives nothing, without an error, to who is ready to wait. To others the kernel
+    /// does not tell the end from an empty queue.
+    fn is_at_end(&self, e: &io::Error) -> bool {
+        e.kind() == io::ErrorKind::WouldBlock && self.0.waits() && super::calls::is_shut(self.as_fd())
+    }
+
+    /// Sends without an event to wait for: see the module.
+    fn send_unconnected(
+        &self,
+        mut send: impl FnMut(&std_unix::UnixDatagram) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut pause = FIRST_PAUSE;
+        let started = clock::nanotime();
+        let timeout = self.0.timeout(Dir::Write).map_or(u64::MAX, |d| d.as_nanos() as u64);
+        loop {
+            if let Some(sent) = self.0.attempt(Dir::Write, || send(&self.std()))? {
+                return Ok(sent);
+            }
+            let spent = clock::nanotime() - started;
+            if spent >= timeout {
+                return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+            }
+            crate::sched::park::sleep_until(clock::nanotime() + pause.min(timeout - spent));
+            pause = (2 * pause).min(LAST_PAUSE);
+        }
+    }
+}
+
+/// Nanoseconds between two tries.
+const FIRST_PAUSE: u64 = 20_000;
+const LAST_PAUSE: u64 = 2_000_000;
+
+delegate! { UnixDatagram, "std::os::unix::net::UnixDatagram";
+    connect_addr(addr: &SocketAddr) -> ();
+    local_addr() -> SocketAddr;
+    peer_addr() -> SocketAddr;
+}

@@ -1,0 +1,110 @@
+//! Accepting connections within the machine. Go: net/unixsock.go `UnixListener`.
+
+use std::fmt;
+use std::io;
+use std::iter::FusedIterator;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net as std_unix;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::time::Instant;
+
+use super::descriptor::{delegate, descriptor};
+use super::socket::{Dir, Socket, View};
+use super::unix_stream::UnixStream;
+
+/// A Unix socket that accepts connections: [`std::os::unix::net::UnixListener`], whose operations make a goroutine
+/// wait and not its thread.
+///
+/// ```no_run
+/// # fn f() -> std::io::Result<()> {
+/// let listener = gort::net::UnixListener::bind("/run/app.sock")?;
+/// for stream in listener.incoming() {
+///     let stream = stream?;
+///     gort::go!(move || { std::io::copy(&mut &stream, &mut &stream) });
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct UnixListener(Socket);
+
+descriptor!(UnixListener, std_unix::UnixListener, nonblocking: true);
+
+impl UnixListener {
+    /// Listens at a path, which must not exist yet and stays when the listener is dropped.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        crate::sched::current::require_runtime();
+        Self::adopt(std_unix::UnixListener::bind(path)?.into())
+    }
+
+    /// [`bind`](Self::bind) to an address.
+    ///
+    /// # Errors
+    /// The kernel's.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
+        crate::sched::current::require_runtime();
+        Self::adopt(std_unix::UnixListener::bind_addr(addr)?.into())
+    }
+
+    /// The next connection and its peer's address; waits for one.
+    ///
+    /// # Errors
+    /// The kernel's. The listener lives on.
+    pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (stream, peer) = self.0.run(Dir::Read, || self.std().accept())?;
+        Ok((UnixStream::adopt(stream.into())?, peer))
+    }
+
+    /// Connections, one after the other, without end.
+    pub fn incoming(&self) -> UnixIncoming<'_> {
+        UnixIncoming { listener: self }
+    }
+
+    /// The time after which every [`accept`](Self::accept) fails; see
+    /// [`TcpListener::set_deadline`](super::TcpListener::set_deadline).
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
+        self.0.set_deadline(Dir::Read, deadline);
+        Ok(())
+    }
+}
+
+delegate! { UnixListener, "std::os::unix::net::UnixListener";
+    local_addr() -> SocketAddr;
+}
+
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = UnixIncoming<'a>;
+
+    fn into_iter(self) -> UnixIncoming<'a> {
+        self.incoming()
+    }
+}
+
+/// See [`UnixListener::incoming`].
+#[derive(Debug)]
+pub struct UnixIncoming<'a> {
+    listener: &'a UnixListener,
+}
+
+impl Iterator for UnixIncoming<'_> {
+    type Item = io::Result<UnixStream>;
+
+    fn next(&mut self) -> Option<io::Result<UnixStream>> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl FusedIterator for UnixIncoming<'_> {}
