@@ -39,6 +39,7 @@ impl<T> Chan<T> {
             self.announce(inner);
         }
         inner.sendq.push(&waiter);
+        self.set_receivable();
         self.park(WaitReason::ChanSend);
         if waiter.done.get() {
             // A receiver has taken it.

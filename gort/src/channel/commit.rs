@@ -22,6 +22,9 @@ impl<T> Chan<T> {
     /// Commits to a receive if that needs no waiting. `stay` is for calls that are documented as not
     /// blocking: the goroutine stays on its thread.
     pub(crate) fn commit_recv(&self, token: &mut Token, stay: bool) -> bool {
+        if !self.may_receive() {
+            return false;
+        }
         let message = match self.attempt_recv() {
             Got::Message(message) => message,
             Got::Promise(sender) if stay => park::keep_thread(|| self.await_promise(sender)),
@@ -142,7 +145,10 @@ impl<T> Chan<T> {
                     self.drain(inner, &mut woken);
                 }
             }
-            None => inner.buf.push_back(message),
+            None => {
+                inner.buf.push_back(message);
+                self.set_receivable();
+            }
         }
         self.unlock();
         woken.ready_all();

@@ -22,7 +22,7 @@ use super::{Receiver, Sender, TryRecvError, TrySendError};
 use crate::biased_lock::BiasedLock;
 use crate::g::After;
 use crate::g::wait_reason::WaitReason;
-use crate::primitive::{Arc, AtomicUsize, Ordering, UnsafeCell};
+use crate::primitive::{Arc, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
 use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, WaitQueue, Waiter};
 
@@ -32,6 +32,10 @@ pub(crate) struct Chan<T> {
     /// First: a channel is its lock's address to dumps, which look for it on stacks.
     lock: BiasedLock,
     inner: UnsafeCell<Inner<T>>,
+    /// 0 only if there is nothing to receive, and the channel is open: whoever looks without waiting need not take the
+    /// lock. Set under the lock with whatever makes it true; cleared by a receive that has found nothing. Relaxed: who has
+    /// learnt that a message was sent, or the channel closed, sees a 1 or what came later.
+    receivable: AtomicU32,
     /// `None` for no limit.
     cap: Option<usize>,
     senders: AtomicUsize,
@@ -89,6 +93,7 @@ impl<T> Chan<T> {
                 promised: 0,
                 closed: false,
             }),
+            receivable: AtomicU32::new(0),
             cap,
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
@@ -132,6 +137,20 @@ impl<T> Chan<T> {
         r
     }
 
+    /// There is something to receive now. The lock is held.
+    #[inline(always)]
+    pub(super) fn set_receivable(&self) {
+        if self.receivable.load(Ordering::Relaxed) == 0 {
+            self.receivable.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is something to receive, or the channel is closed. It may be wrong in saying so.
+    #[inline(always)]
+    pub(super) fn may_receive(&self) -> bool {
+        self.receivable.load(Ordering::Relaxed) != 0
+    }
+
     /// Whether one more message, or promise of one, fits.
     pub(super) fn has_room(&self, inner: &Inner<T>) -> bool {
         self.cap.is_none_or(|cap| inner.buf.len() + inner.promised < cap)
@@ -166,6 +185,7 @@ impl<T> Chan<T> {
         }
         if self.has_room(inner) {
             inner.buf.push_back(message);
+            self.set_receivable();
             self.unlock_changed(inner);
             return Sent::Done;
         }
@@ -211,11 +231,22 @@ impl<T> Chan<T> {
                 self.unlock();
                 Got::Closed
             }
-            None => Got::Empty,
+            None => {
+                self.receivable.store(0, Ordering::Relaxed);
+                Got::Empty
+            }
         }
     }
 
+    #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        if !self.may_receive() {
+            return Err(TryRecvError::Empty);
+        }
+        self.try_recv_locked()
+    }
+
+    fn try_recv_locked(&self) -> Result<T, TryRecvError> {
         match self.attempt_recv() {
             Got::Message(message) => Ok(message),
             Got::Closed => Err(TryRecvError::Disconnected),
@@ -240,6 +271,9 @@ impl<T> Chan<T> {
                 return None;
             }
             inner.queue(side).push(waiter);
+            if side == Side::Send {
+                self.set_receivable();
+            }
             Some(inner.watchq.pop_all())
         });
         match watchers {
@@ -258,6 +292,7 @@ impl<T> Chan<T> {
             if std::mem::replace(&mut inner.closed, true) {
                 return None;
             }
+            self.set_receivable();
             Some([inner.recvq.pop_all(), inner.sendq.pop_all(), inner.watchq.pop_all()])
         });
         let Some(waiters) = waiters else { return false };

@@ -130,6 +130,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// There is none now, or there will never be one.
+    #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match &self.flavor {
             Flavor::Chan(chan) => chan.try_recv(),

@@ -201,6 +201,21 @@ impl Waiters {
     }
 }
 
+/// The numbers of up to [`INLINE`] arms in a random order: each is equally likely. To begin somewhere and go around would
+/// prefer an arm that follows one that is never ready.
+#[inline]
+fn shuffled(len: usize) -> [u8; INLINE] {
+    let mut order = [0, 1, 2, 3, 4, 5, 6, 7];
+    // One random number is enough: each multiplication takes a digit off it.
+    let mut left = current::random_below(u32::MAX);
+    for i in (1..len).rev() {
+        let product = u64::from(left) * (i as u64 + 1);
+        left = product as u32;
+        order.swap(i, (product >> 32) as usize);
+    }
+    order
+}
+
 impl<'a> Select<'a> {
     /// No operation yet.
     pub fn new() -> Self {
@@ -264,18 +279,26 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Makes every order in which the arms are tried and queued equally likely, unless it is biased.
-    /// To begin somewhere and go around would prefer an arm that follows one that is never ready.
-    fn shuffle(&mut self) {
+    /// The first arm that `f` holds of, in the order in which they are tried: random, unless it is biased.
+    #[inline]
+    fn find(&mut self, mut f: impl FnMut(&Arm<'a>) -> bool) -> Option<Arm<'a>> {
         if self.biased {
-            return;
+            return (0..self.len).map(|i| self.arm(i)).find(f);
         }
-        for i in (1..self.len).rev() {
-            let j = current::random_below(i as u32 + 1) as usize;
-            let (a, b) = (self.arm(i), self.arm(j));
-            self.set_arm(i, b);
+        if self.len <= INLINE {
+            let order = shuffled(self.len);
+            return order[..self.len].iter().map(|&i| self.arm(usize::from(i))).find(f);
+        }
+        for left in (1..=self.len).rev() {
+            let j = current::random_below(left as u32) as usize;
+            let (a, b) = (self.arm(left - 1), self.arm(j));
+            self.set_arm(left - 1, b);
             self.set_arm(j, a);
+            if f(&b) {
+                return Some(b);
+            }
         }
+        None
     }
 
     fn operation(&self, arm: Arm<'_>, token: Token) -> SelectedOperation<'a> {
@@ -284,8 +307,7 @@ impl<'a> Select<'a> {
 
     /// Commits to an operation that needs no waiting, if it sees one.
     fn first_ready(&mut self, token: &mut Token, stay: bool) -> Option<Arm<'a>> {
-        self.shuffle();
-        (0..self.len).map(|i| self.arm(i)).find(|arm| arm.operation.commit(token, stay))
+        self.find(|arm| arm.operation.commit(token, stay))
     }
 
     /// Commits to an operation that needs no waiting. None if there was a moment at which all would have had to
@@ -381,6 +403,7 @@ impl<'a> Select<'a> {
         self.select_until(clock::at(deadline)).ok_or(SelectTimeoutError)
     }
 
+    #[inline]
     fn select_until(&mut self, deadline: u64) -> Option<SelectedOperation<'a>> {
         park::check_preempt();
         loop {
@@ -403,6 +426,7 @@ impl<'a> Select<'a> {
 
     /// Parks until a waker wins, an arm's time comes, or the deadline. `queue` puts the `i`th arm's
     /// waiter into its queue, or says that there is nothing to wait for.
+    #[inline(always)]
     fn park(&self, deadline: u64, queue: impl Fn(&'static G, Seq, usize) -> bool) {
         let due = (0..self.len).map(|i| self.arm(i).operation.due()).min().unwrap_or(NEVER);
         let reason = if self.len == 0 { WaitReason::SelectNoCases } else { WaitReason::Select };
@@ -410,9 +434,8 @@ impl<'a> Select<'a> {
     }
 
     fn find_ready(&mut self) -> Option<usize> {
-        self.shuffle();
         let gp = current::g();
-        (0..self.len).map(|i| self.arm(i)).find(|arm| arm.operation.is_ready(gp)).map(|arm| arm.index)
+        self.find(|arm| arm.operation.is_ready(gp)).map(|arm| arm.index)
     }
 
     /// The index of an operation that needs no waiting at this moment. Nothing is agreed on: somebody

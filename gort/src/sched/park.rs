@@ -211,7 +211,8 @@ fn preempted() {
 
 /// Parks until `deadline` or until the wait that `begin` announces is notified. `begin` is given the
 /// wait's number; if it returns false, nothing is waited for. True when a waker notified it, false when
-/// the time came or nothing was waited for.
+/// the time came or nothing was waited for. As part of its caller, as [`gopark_inline`].
+#[inline(always)]
 pub(crate) fn park_commit(
     deadline: u64,
     reason: WaitReason,
@@ -227,15 +228,11 @@ pub(crate) fn park_commit(
         gp.commit.end();
         return in_time;
     };
-    if deadline == NEVER {
-        gopark(After::Commit, reason);
-        section.end_anywhere();
-        return gp.commit.end();
-    }
-    let timers = wake::start_timer(deadline, Target::Wait(gp, seq));
-    gopark(After::Commit, reason);
+    let timers = (deadline != NEVER).then(|| wake::start_timer(deadline, Target::Wait(gp, seq)));
+    gopark_inline(After::Commit, reason);
     section.end_anywhere();
-    gp.commit.end();
+    let notified = gp.commit.end();
+    let Some(timers) = timers else { return notified };
     // The timer's own notification is no wake-up by somebody: it was one if the time has not come, or
     // if the caller's condition holds, which the caller knows best.
     let early = crate::sys::clock::nanotime() < deadline;
