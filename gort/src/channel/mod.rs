@@ -23,6 +23,7 @@ mod err;
 pub(crate) mod macros;
 #[cfg(all(test, loom))]
 mod models;
+mod operation;
 mod receiver;
 mod select;
 mod selected;

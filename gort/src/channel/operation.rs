@@ -1,0 +1,120 @@
+//! One operation as a select sees it: an end of a channel, whatever its messages are.
+
+use super::core::Side;
+use super::receiver::{Flavor, time_message};
+use super::token::{State, Token, put};
+use super::{Receiver, Sender};
+use crate::g::G;
+use crate::sys::clock::NEVER;
+use crate::wait::Waiter;
+
+/// See the module.
+pub(super) trait Operation {
+    /// Commits to it if that needs no waiting. With `stay` the goroutine is not moved.
+    fn commit(&self, token: &mut Token, stay: bool) -> bool;
+    /// Queues a waiter, unless it needs no waiting.
+    fn enqueue(&self, waiter: &Waiter) -> bool;
+    /// Takes the waiter off; true if it was won, which the token then tells.
+    fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool;
+    /// Whether the operation needs a place for a message.
+    fn receives(&self) -> bool;
+    /// When it is worth trying again, whatever happens.
+    fn due(&self) -> u64 {
+        NEVER
+    }
+    fn is_ready(&self, gp: &'static G) -> bool;
+    fn watch(&self, waiter: &Waiter) -> bool;
+    fn unwatch(&self, waiter: &Waiter);
+}
+
+impl<T> Operation for Sender<T> {
+    fn commit(&self, token: &mut Token, _stay: bool) -> bool {
+        self.chan.commit_send(token)
+    }
+
+    fn enqueue(&self, waiter: &Waiter) -> bool {
+        self.chan.enqueue(waiter, Side::Send)
+    }
+
+    fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool {
+        self.chan.accept(waiter, Side::Send, token)
+    }
+
+    fn receives(&self) -> bool {
+        false
+    }
+
+    fn is_ready(&self, gp: &'static G) -> bool {
+        self.chan.is_ready(Side::Send, gp)
+    }
+
+    fn watch(&self, waiter: &Waiter) -> bool {
+        self.chan.watch(waiter, Side::Send)
+    }
+
+    fn unwatch(&self, waiter: &Waiter) {
+        self.chan.unwatch(waiter);
+    }
+}
+
+impl<T> Operation for Receiver<T> {
+    fn commit(&self, token: &mut Token, stay: bool) -> bool {
+        let time = match &self.flavor {
+            Flavor::Chan(chan) => return chan.commit_recv(token, stay),
+            Flavor::At(at) => at.take(),
+            Flavor::Tick(tick) => tick.take(),
+            Flavor::Never => None,
+        };
+        let Some(time) = time else { return false };
+        // SAFETY: an open token's scratch is empty.
+        unsafe { put::<T>(token.scratch.as_mut_ptr(), time_message(time)) };
+        token.state = State::Received;
+        true
+    }
+
+    fn enqueue(&self, waiter: &Waiter) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.enqueue(waiter, Side::Recv),
+            _ => true,
+        }
+    }
+
+    fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.accept(waiter, Side::Recv, token),
+            _ => false,
+        }
+    }
+
+    fn receives(&self) -> bool {
+        true
+    }
+
+    fn due(&self) -> u64 {
+        match &self.flavor {
+            Flavor::At(at) => at.due(),
+            Flavor::Tick(tick) => tick.due(),
+            Flavor::Chan(_) | Flavor::Never => NEVER,
+        }
+    }
+
+    fn is_ready(&self, gp: &'static G) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.is_ready(Side::Recv, gp),
+            _ => !self.is_empty(),
+        }
+    }
+
+    fn watch(&self, waiter: &Waiter) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.watch(waiter, Side::Recv),
+            _ => true,
+        }
+    }
+
+    fn unwatch(&self, waiter: &Waiter) {
+        if let Flavor::Chan(chan) = &self.flavor {
+            chan.unwatch(waiter);
+        }
+    }
+}
