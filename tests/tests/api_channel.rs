@@ -453,5 +453,5 @@ fn errors_say_what_is_wrong() {
     check(TryRecvError::Empty.to_string(), "receiving on an empty channel");
     check(TryRecvError::Disconnected.to_string(), "receiving on an empty and disconnected channel");
     struct NoDebug;
-    check(format!("{:?}", SendError(NoDebug)), "SendError(..)");
+    check(format!("{:?}", SendError(NoDebug)), "\"SendError(..)\"");
 }

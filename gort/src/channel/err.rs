@@ -66,7 +66,8 @@ pub struct ReadyTimeoutError;
 
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SendError(..)")
+        // In quotes, as crossbeam-channel has it.
+        fmt::Debug::fmt("SendError(..)", f)
     }
 }
 
@@ -88,8 +89,8 @@ impl<T> SendError<T> {
 impl<T> fmt::Debug for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TrySendError::Full(..) => f.write_str("Full(..)"),
-            TrySendError::Disconnected(..) => f.write_str("Disconnected(..)"),
+            TrySendError::Full(..) => fmt::Debug::fmt("Full(..)", f),
+            TrySendError::Disconnected(..) => fmt::Debug::fmt("Disconnected(..)", f),
         }
     }
 }
@@ -169,7 +170,7 @@ impl TryRecvError {
 
 impl<T> fmt::Debug for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SendTimeoutError(..)")
+        fmt::Debug::fmt("SendTimeoutError(..)", f)
     }
 }
 

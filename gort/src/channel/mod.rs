@@ -134,6 +134,6 @@ pub fn tick(period: Duration) -> Receiver<Instant> {
 /// assert!(gort::channel::never::<i32>().try_recv().is_err());
 /// # });
 /// ```
-pub fn never<T>() -> Receiver<T> {
+pub const fn never<T>() -> Receiver<T> {
     Receiver::with_flavor(Flavor::Never)
 }

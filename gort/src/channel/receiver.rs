@@ -38,7 +38,7 @@ impl<T> Receiver<T> {
         Self { flavor: Flavor::Chan(chan) }
     }
 
-    pub(super) fn with_flavor(flavor: Flavor<T>) -> Self {
+    pub(super) const fn with_flavor(flavor: Flavor<T>) -> Self {
         Self { flavor }
     }
 

@@ -42,6 +42,12 @@ pub use self::once::{Once, OnceState};
 pub use self::semaphore::{Semaphore, SemaphorePermit};
 pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 
+/// An unused [`Once`].
+#[cfg(gort_runtime)]
+#[deprecated(note = "std deprecates it: use Once::new()")]
+#[allow(clippy::declare_interior_mutable_const)]
+pub const ONCE_INIT: Once = Once::new();
+
 #[cfg(gort_runtime)]
 pub use self::{
     barrier::{Barrier, BarrierWaitResult},

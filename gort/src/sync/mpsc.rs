@@ -106,6 +106,9 @@ impl<T> SyncSender<T> {
     }
 }
 
+impl<T> std::panic::UnwindSafe for Receiver<T> {}
+impl<T> std::panic::RefUnwindSafe for Receiver<T> {}
+
 impl<T> Receiver<T> {
     fn new(rx: channel::Receiver<T>) -> Self {
         Self { rx, not_sync: PhantomData }

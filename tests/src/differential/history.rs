@@ -1,8 +1,7 @@
 //! Whether a history of operations agrees with the model: the search of Wing and Gong, with what was seen before.
 //!
-//! An operation is one step or several, each at some moment between call and return: a select that sends reserves
-//! and fills, one that ends by `default` or time-out has found each arm not ready, one after the other. The steps of
-//! an operation are in order, except such findings, which are in any.
+//! An operation is one step or several in order, each at some moment between call and return: a select that sends
+//! reserves and fills. One that ends by `default` or time-out has found all arms not ready at the same moment.
 //!
 //! With capacity 0 a message goes from hand to hand: the two operations act at the same moment. With another it may do
 //! so while the buffer is empty, also if all of its places are promised.
@@ -20,8 +19,8 @@ pub struct Done {
     pub span: (u64, u64),
     /// What it must have done.
     pub steps: Vec<Step>,
-    /// Whether the steps may be in any order.
-    pub unordered: bool,
+    /// Whether the steps, which are findings, hold at the same moment.
+    pub at_once: bool,
 }
 
 /// Looks for an order. `None` if there is none, and `Some(false)` when it gives up: too many orders.
@@ -81,12 +80,10 @@ impl Search<'_> {
         }
     }
 
-    /// The steps that operation `i` may take next, with their bits.
-    fn next(&self, i: usize, did: u128) -> Vec<(Step, u128)> {
-        let done = &self.history[i];
-        let open = done.steps.iter().enumerate().map(|(j, &s)| (s, 1u128 << (self.offsets[i] + j)));
-        let open = open.filter(|(_, bit)| did & bit == 0);
-        if done.unordered { open.collect() } else { open.take(1).collect() }
+    /// The step that operation `i` takes next, with its bit.
+    fn next(&self, i: usize, did: u128) -> Option<(Step, u128)> {
+        let steps = self.history[i].steps.iter().enumerate();
+        steps.map(|(j, &s)| (s, 1u128 << (self.offsets[i] + j))).find(|(_, bit)| did & bit == 0)
     }
 
     fn go(&mut self, channels: Vec<Channel>, did: u128) -> Outcome {
@@ -104,13 +101,21 @@ impl Search<'_> {
         let horizon = open.iter().map(|&i| self.history[i].span.1).min().expect("not all are done");
         let may: Vec<usize> = open.into_iter().filter(|&i| self.history[i].span.0 < horizon).collect();
         for &i in &may {
-            for (s, bit) in self.next(i, did) {
+            if self.history[i].at_once {
+                let mut after = channels.clone();
+                if self.history[i].steps.iter().all(|&s| step(&mut after, s)) {
+                    let outcome = self.go(after, did | self.bits(i));
+                    if outcome != Outcome::Impossible {
+                        return outcome;
+                    }
+                }
+            } else if let Some((s, bit)) = self.next(i, did) {
                 if let Some((c, theirs)) = self.by_hand(i, s)
                     && !channels[c].closed
                     && channels[c].queue.is_empty()
                 {
                     let others = may.iter().filter(|&&j| j != i);
-                    let taker = others.flat_map(|&j| self.next(j, did)).find(|next| next.0 == theirs);
+                    let taker = others.filter_map(|&j| self.next(j, did)).find(|next| next.0 == theirs);
                     if let Some((_, theirs)) = taker {
                         let outcome = self.go(channels.clone(), did | self.bits(i) | theirs);
                         if outcome != Outcome::Impossible {
@@ -145,7 +150,7 @@ mod tests {
     use super::*;
 
     fn done(span: (u64, u64), steps: &[Step]) -> Done {
-        Done { worker: 0, span, steps: steps.to_vec(), unordered: false }
+        Done { worker: 0, span, steps: steps.to_vec(), at_once: false }
     }
 
     fn check(capacity: Option<usize>, history: &[Done], expected: bool) {

@@ -38,8 +38,8 @@ impl World {
         let called = self.now();
         let steps = f();
         let span = (called, self.now());
-        let unordered = steps.iter().all(|s| matches!(s, Step::Full(_) | Step::Empty(_)));
-        self.history.lock().unwrap().push(Done { worker, span, steps, unordered });
+        let at_once = steps.iter().all(|s| matches!(s, Step::Full(_) | Step::Empty(_)));
+        self.history.lock().unwrap().push(Done { worker, span, steps, at_once });
     }
 }
 
