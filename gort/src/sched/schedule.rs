@@ -284,22 +284,16 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
                     return Ok(work_found(mp, gp));
                 }
                 // Timers may have readied goroutines to our own queues.
-                if let Pick::Run(gp) = pick_next(mp, true) {
+                if let Some(gp) = pick_on_g0(mp) {
                     lingered(true);
                     return Ok(work_found(mp, gp));
                 }
-                if mp.pending.get().is_some()
-                    || pp.attention.load(Ordering::Relaxed) != 0
-                    || clock::nanotime() >= until
-                {
+                if pp.attention.load(Ordering::Relaxed) != 0 || clock::nanotime() >= until {
                     break;
                 }
                 for _ in 0..50 {
                     std::hint::spin_loop();
                 }
-            }
-            if let Some(gp) = mp.pending.take() {
-                return Ok(work_found(mp, gp));
             }
             lingered(false);
         }
@@ -346,6 +340,16 @@ fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<(), Dismissed> {
     poller::wait_for_work(mp)
 }
 
+/// The next goroutine of this M's P, for g0: also one that must be handed to its own M. It is claimed: whoever gets
+/// it sees to it at once, as nobody else can.
+fn pick_on_g0(mp: &'static M) -> Option<&'static G> {
+    match pick_next(mp, true) {
+        Pick::Run(gp) => Some(gp),
+        Pick::NeedG0 => mp.pending.take(),
+        Pick::Empty => None,
+    }
+}
+
 /// Looks through the other Ps, in random order, for goroutines and due timers.
 ///
 /// Go: `stealWork`.
@@ -365,11 +369,8 @@ fn steal(mp: &'static M, pp: &'static P) -> Option<&'static G> {
                 let due = victim.timers.next();
                 if due != NEVER && due <= clock::nanotime() {
                     run_timers(mp, victim);
-                    if let Pick::Run(gp) = pick_next(mp, true) {
+                    if let Some(gp) = pick_on_g0(mp) {
                         return Some(gp);
-                    }
-                    if mp.pending.get().is_some() {
-                        return mp.pending.take();
                     }
                 }
             }
@@ -380,7 +381,7 @@ fn steal(mp: &'static M, pp: &'static P) -> Option<&'static G> {
                     return Some(gp);
                 }
                 // A stale one was the last of what we took; our ring may hold the others.
-                if let Pick::Run(gp) = pick_next(mp, true) {
+                if let Some(gp) = pick_on_g0(mp) {
                     return Some(gp);
                 }
             }

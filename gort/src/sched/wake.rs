@@ -330,6 +330,7 @@ pub(crate) struct Dismissed;
 
 /// Sleeps until another M hands over a P. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) -> Result<(), Dismissed> {
+    debug_assert!(mp.pending.get().is_none(), "a claimed goroutine sleeps with its thief");
     SCHED.locked(|s| s.midleput(mp));
     deadlock::check();
     mp.park.sleep();
