@@ -85,11 +85,18 @@ pub(crate) fn install_hook() {
     panic::set_hook(Box::new(move |info| {
         keep_frames();
         previous(info);
+        // No boundary will be reached. The main goroutine's panic does what it does in any program.
+        if cfg!(panic = "abort")
+            && let Some(gp) = traceback::caller()
+            && gp.id() != 1
+        {
+            die(gp, 2);
+        }
     }));
 }
 
 fn keep_frames() {
-    let Some(gp) = current::goroutine() else { return };
+    let Some(gp) = traceback::caller() else { return };
     if gp.kind.get() != Kind::User || traceback_level() == TracebackLevel::None {
         return;
     }

@@ -10,9 +10,8 @@
 use super::m::M;
 use super::park::{keep_thread, lock_to, unlock_from};
 use super::switch::{switch_to_g0, systemstack};
-use super::{SCHED, current, section};
+use super::{current, section};
 use crate::g::status::Status;
-use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G};
 use crate::tls;
 
@@ -28,7 +27,6 @@ impl Syscall {
     /// Go: `entersyscall`.
     #[inline]
     fn enter(mp: &'static M, gp: &'static G, on_g0: bool) -> Self {
-        gp.set_wait(WaitReason::None, SCHED.coarse());
         gp.status.set(Status::Running, Status::Syscall);
         // From here on the thread is a plain one.
         tls::set::<{ tls::M }>(0);

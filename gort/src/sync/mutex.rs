@@ -12,7 +12,7 @@ use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use super::raw_mutex::RawMutex;
 use crate::primitive::const_fn;
-use crate::sched::park;
+use crate::sched::{current, park};
 
 /// Mutual exclusion: `std::sync::Mutex`, except that [`lock`](Mutex::lock) blocks a goroutine and not
 /// its thread. Who waits gets it after about a millisecond of bad luck against others. Poisoned when a holder panics, not when it is ended by [`goexit`](crate::goexit).
@@ -90,8 +90,11 @@ impl<T: ?Sized> Mutex<T> {
     /// When poisoned; the guard is inside.
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        // Asked before the exchange that takes the lock: what comes after it waits for it.
+        let holder = current::note();
         park::check_preempt();
         self.raw.lock();
+        self.raw.note_holder(holder);
         self.guard(crate::panicking())
     }
 
@@ -104,13 +107,13 @@ impl<T: ?Sized> Mutex<T> {
         if !self.raw.try_lock() {
             return Err(TryLockError::WouldBlock);
         }
+        self.raw.note_holder(current::note());
         self.guard(crate::panicking()).map_err(TryLockError::Poisoned)
     }
 
     /// The guard of one who has the lock, and whether it panicked already when it locked.
     #[inline]
     fn guard(&self, panicking: bool) -> LockResult<MutexGuard<'_, T>> {
-        self.raw.note_holder();
         let guard = MutexGuard { mutex: self, panicking, not_send: PhantomData };
         if self.is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
     }
@@ -154,6 +157,7 @@ pub(super) fn unlock_for_wait<T: ?Sized>(guard: MutexGuard<'_, T>) -> Unlocked<'
 /// Locks again: the same guard as before, in std's eyes.
 pub(super) fn relock<'a, T: ?Sized>(unlocked: Unlocked<'a, T>) -> LockResult<MutexGuard<'a, T>> {
     unlocked.mutex.raw.lock();
+    unlocked.mutex.raw.note_holder(current::note());
     unlocked.mutex.guard(unlocked.panicking)
 }
 

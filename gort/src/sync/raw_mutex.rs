@@ -77,8 +77,8 @@ impl RawMutex {
 
     /// Says who has it, for dumps: who has just taken it.
     #[inline]
-    pub(super) fn note_holder(&self) {
-        self.lock.note.store(current::note(), Ordering::Relaxed);
+    pub(super) fn note_holder(&self, holder: i64) {
+        self.lock.note.store(holder, Ordering::Relaxed);
     }
 
     pub(super) fn try_lock(&self) -> bool {

@@ -40,7 +40,6 @@ impl Seen {
         let (reason, since) = gp.wait();
         match status {
             Status::Waiting => Self { status, reason, since },
-            Status::Syscall => Self { status, reason: WaitReason::None, since },
             _ => Self { status, reason: WaitReason::None, since: 0 },
         }
     }

@@ -42,7 +42,7 @@ use crate::tls;
 const PAUSE: u64 = 100_000;
 
 /// The goroutine that calls, also when it is in a blocking call.
-fn caller() -> Option<&'static G> {
+pub(crate) fn caller() -> Option<&'static G> {
     // SAFETY: the word is zero or the address of an M, and Ms are never freed.
     let mp = unsafe { (tls::get::<{ tls::THREAD_OF }>() as *const M).as_ref() }?;
     let gp = mp.curg.get();

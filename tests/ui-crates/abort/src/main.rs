@@ -1,0 +1,36 @@
+//! Goroutines with `panic = "abort"`: all but goexit and catching panics works.
+
+#[inline(never)]
+fn user_function() {
+    panic!("on purpose");
+}
+
+fn works() {
+    let sum: i32 = (0..10).map(|i| gort::spawn(move || i * i)).map(|h| h.join().unwrap()).sum();
+    assert_eq!(sum, 285);
+    let (tx, rx) = gort::channel::bounded(0);
+    gort::go!(move || (0..3).for_each(|i| tx.send(i).unwrap()));
+    assert_eq!(rx.iter().collect::<Vec<_>>(), [0, 1, 2]);
+    let mut borrowed = 0;
+    gort::scope(|s| {
+        s.spawn(|| borrowed += 1);
+    });
+    println!("{borrowed} worked");
+}
+
+#[gort::main]
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("works") => works(),
+        Some("go") => {
+            gort::go!(user_function());
+            gort::park();
+        }
+        Some("spawn") => drop(gort::spawn(user_function).join()),
+        Some("blocking") => drop(gort::spawn(|| gort::blocking(user_function)).join()),
+        Some("main") => user_function(),
+        Some("goexit") => drop(gort::spawn(|| gort::goexit()).join()),
+        Some("deadlock") => gort::park(),
+        other => panic!("no program {other:?}"),
+    }
+}
