@@ -79,8 +79,15 @@
 //! - `GOMAXPROCS`: how many goroutines run at the same time; without it, the number of processors.
 //! - `GORT_STACK`: usable bytes of a goroutine's stack, a decimal number (`K` and `M` as suffixes), rounded up as
 //!   [`Options::stack_size`] is. What is no such number, or is zero, is ignored.
-//! - `GODEBUG` (`GORTDEBUG` wins): `inittrace=1`, `schedtrace=MS`, `scheddetail=1`.
-//! - `GOTRACEBACK`: `none`, `single`, `all`, `system`.
+//! - `GODEBUG` (`GORTDEBUG` wins): `inittrace=1`, `schedtrace=MS`, `scheddetail=1`, `tracebackancestors=N`.
+//! - `GOTRACEBACK`: how much a crash shows: `none`, `single` (the goroutine that panics; a deadlock and SIGQUIT show
+//!   all), `all`, `system` (the runtime's frames too), `crash` (and SIGABRT at the end).
+//!
+//! # When things go wrong
+//!
+//! An unrecovered panic of a [`go!`] goroutine, a stack that is used up, a deadlock and SIGQUIT end the process with
+//! status 2 after telling what the goroutines do, in Go's layout; [`runtime::stack`] gives the same text. Running
+//! goroutines are asked for their frames by SIGURG, during a dump only.
 
 #![deny(unsafe_code)]
 #![cfg_attr(loom, allow(dead_code, unreachable_pub, unused_imports))]

@@ -136,7 +136,11 @@ where
 }
 
 /// The traceback of the running goroutine, of all goroutines with `all`, in Go's layout: what each does
-/// or waits for, its frames, and where it was made. Runs the unwinder, so it is for diagnostics.
+/// or waits for and since how many minutes, its frames, and where it was made. More than a thousand others are shown
+/// in groups that do the same. For diagnostics: it runs the unwinder and reads debug information.
+///
+/// Goroutines that run are interrupted by SIGURG for it, and with them the system calls that they may be in; it
+/// waits for their answers for at most 100 ms. Never moves the goroutine to another thread.
 ///
 /// ```
 /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
