@@ -1,5 +1,5 @@
 //! Whole programs: exit status and error output of each way to end, deadlocks, the environment. The
-//! programs are the cases of `src/bin/prog_cases.rs`.
+//! programs are the cases of `src/bin/prog_cases`.
 
 #[path = "api_support/program.rs"]
 mod program;
@@ -45,7 +45,7 @@ fn main_may_end_on_another_thread() {
 fn a_panic_of_main() {
     for name in ["panic_main", "panic_main_moved"] {
         run_in(&[name], &[TWO]).status(101).err(&[
-            "panicked at tests/src/bin/prog_cases.rs:",
+            "panicked at tests/src/bin/prog_cases/ends.rs:",
             "boom: in main",
             "dropped in user_function",
         ]);
@@ -55,7 +55,7 @@ fn a_panic_of_main() {
 
 /// The line of a text in the source of the cases, so that tests may ask for places.
 fn line_of(text: &str) -> usize {
-    let source = include_str!("../src/bin/prog_cases.rs");
+    let source = include_str!("../src/bin/prog_cases/ends.rs");
     1 + source.lines().position(|l| l.contains(text)).expect("the source has it")
 }
 
@@ -65,7 +65,7 @@ fn cpus() -> String {
 }
 
 fn place_of(text: &str) -> String {
-    format!("tests/src/bin/prog_cases.rs:{}\n", line_of(text))
+    format!("tests/src/bin/prog_cases/ends.rs:{}\n", line_of(text))
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_panic_of_a_goroutine() {
         assert!(order("[running]") < order("created by"), "{}", ended.all());
         let place = &ended.stderr[order("created by")..];
         let line = line_of("fn starts_user_function") + 2;
-        assert!(place.contains(&format!("\n\ttests/src/bin/prog_cases.rs:{line}\n")), "{}", ended.all());
+        assert!(place.contains(&format!("\n\ttests/src/bin/prog_cases/ends.rs:{line}\n")), "{}", ended.all());
     };
     check(&["panic_go"], "1\n");
     check(&["panic_nested"], "");
@@ -166,7 +166,7 @@ fn deadlocks() {
 fn two_goroutines_wait_for_each_other() {
     let ended = run(&["deadlock_pair"]).status(2);
     assert_eq!(ended.stderr.matches(" [chan receive]:\n").count(), 2, "{}", ended.all());
-    let created = "deadlock_pair in goroutine 1\n\ttests/src/bin/prog_cases.rs:";
+    let created = "deadlock_pair in goroutine 1\n\ttests/src/bin/prog_cases/deadlocks.rs:";
     assert_eq!(ended.stderr.matches(created).count(), 2, "{}", ended.all());
 }
 

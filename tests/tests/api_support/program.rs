@@ -1,4 +1,4 @@
-//! Runs the cases of `src/bin/prog_cases.rs` in processes of their own.
+//! Runs the cases of `src/bin/prog_cases` in processes of their own.
 
 #![allow(dead_code)]
 

@@ -1,0 +1,212 @@
+//! Small programs for `tests/tests/prog.rs`, chosen by the first argument: each ends in one of the ways
+//! that a program can end in, or needs a process of its own for another reason.
+
+mod boots;
+mod deadlocks;
+mod ends;
+mod locals;
+mod running;
+
+use std::process::ExitCode;
+
+use gort::channel::bounded;
+
+fn argument(n: usize) -> String {
+    std::env::args().nth(n).unwrap_or_default()
+}
+
+fn thread_id() -> u64 {
+    let link = std::fs::read_link("/proc/thread-self").expect("/proc is there");
+    link.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok()).expect("a thread id")
+}
+
+/// Prints when it is dropped.
+struct Says(&'static str);
+
+impl Drop for Says {
+    fn drop(&mut self) {
+        eprintln!("dropped {}", self.0);
+    }
+}
+
+fn wait_forever() {
+    let (_tx, rx) = bounded::<()>(0);
+    let _ = rx.recv();
+}
+
+mod unit {
+    /// Runs a case that needs nothing special of its `main`.
+    #[gort::main]
+    pub(super) fn main() {
+        let name = super::argument(1);
+        let (_, case) = super::CASES.iter().find(|(n, _)| *n == name).expect("a known case");
+        case();
+    }
+}
+
+mod result {
+    #[gort::main]
+    pub(super) fn main() -> Result<(), String> {
+        match super::argument(2).as_str() {
+            "" => Ok(()),
+            text => Err(text.to_string()),
+        }
+    }
+}
+
+mod exit_code {
+    #[gort::main]
+    pub(super) fn main() -> super::ExitCode {
+        super::ExitCode::from(super::argument(2).parse::<u8>().expect("a number"))
+    }
+}
+
+mod result_exit_code {
+    #[gort::main]
+    pub(super) fn main() -> Result<super::ExitCode, Box<dyn std::error::Error>> {
+        Ok(super::ExitCode::from(super::argument(2).parse::<u8>()?))
+    }
+}
+
+mod never {
+    #[gort::main]
+    pub(super) fn main() -> ! {
+        std::process::exit(9)
+    }
+}
+
+mod locked {
+    #[gort::main(lock_os_thread)]
+    pub(super) fn main() {
+        super::running::stays_on_first_thread();
+    }
+}
+
+mod four {
+    #[gort::main(gomaxprocs = 4, stack_size = 1 << 20)]
+    pub(super) fn main() {
+        println!("{}", gort::gomaxprocs(0));
+        // More than a default stack has.
+        assert_eq!(gort::spawn(|| super::running::deep(700 << 10)).join().unwrap(), 700 << 10);
+    }
+}
+
+type Case = (&'static str, fn());
+
+const CASES: &[Case] = &[
+    ("unit", || ()),
+    ("moved", running::moved),
+    ("exit_in_goroutine", || {
+        gort::go!(std::process::exit(7));
+        wait_forever();
+    }),
+    ("panic_main", || {
+        let _says = Says("by main");
+        ends::user_function("in main");
+    }),
+    ("panic_main_moved", || {
+        running::moved();
+        ends::user_function("in main");
+    }),
+    ("panic_go", ends::starts_user_function),
+    ("panic_go_dump", ends::parks_in_user_function),
+    ("panic_go_result", ends::panics_in_destructor_of_result),
+    ("panic_go_named", || {
+        gort::go!(name = "the worker"; ends::user_function("named"));
+        wait_forever();
+    }),
+    ("panic_nested", || {
+        gort::go!(ends::starts_user_function());
+        wait_forever();
+    }),
+    ("deadlock_recv", wait_forever),
+    ("deadlock_pair", deadlocks::deadlock_pair),
+    ("deadlock_threads", deadlocks::deadlock_threads),
+    ("deadlock_mutex", deadlocks::deadlock_mutex),
+    ("deadlock_send", deadlocks::deadlock_send),
+    ("deadlock_join", deadlocks::deadlock_join),
+    ("deadlock_scope", deadlocks::deadlock_scope),
+    ("deadlock_park", gort::park),
+    ("deadlock_locked", deadlocks::deadlock_locked),
+    ("deadlock_named", deadlocks::deadlock_named),
+    ("deadlock_late", deadlocks::deadlock_late),
+    ("foreign_thread", deadlocks::foreign_thread),
+    ("foreign_thread_unparks", deadlocks::foreign_thread_unparks),
+    ("timer_pending", deadlocks::timer_pending),
+    ("blocked_in_system_call", deadlocks::blocked_in_system_call),
+    ("blocked_on_system_stack", deadlocks::blocked_on_system_stack),
+    ("goexit_main", ends::goexit_main),
+    ("goexit_main_others_wait", ends::goexit_main_others_wait),
+    ("goexit_main_then_exit", ends::goexit_main_then_exit),
+    ("side_by_side", running::side_by_side),
+    ("hundred_thousand", running::hundred_thousand),
+    ("gomaxprocs", running::gomaxprocs),
+    ("yields_fairly", running::yields_fairly),
+    ("yield_lets_timers_in", running::yield_lets_timers_in),
+    ("pair_lets_others_in", running::pair_lets_others_in),
+    ("system_stack_channel", running::system_stack_channel),
+    ("blocking_while_panicking", ends::blocking_while_panicking),
+    ("resizes", running::resizes),
+    ("counts_goroutines", running::counts_goroutines),
+    ("traced", running::traced),
+    ("plenty_of_stack", running::plenty_of_stack),
+    ("main_has_eight_mib", running::main_has_eight_mib),
+    ("local_set_by_destructor_on_thread", locals::local_set_by_destructor_on_thread),
+    ("dumps_while_many_end", running::dumps_while_many_end),
+    ("waiting_while_panicking", ends::waiting_while_panicking),
+    ("local_panics_when_dropped", locals::local_panics_when_dropped),
+    ("scoped_result_panics_when_dropped", locals::scoped_result_panics_when_dropped),
+    ("panic_inside_goexit", ends::panic_inside_goexit),
+    ("local_used_by_its_destructor", locals::local_used_by_its_destructor),
+];
+
+fn main() {
+    match argument(1).as_str() {
+        "result" => result::main(),
+        "exit_code" => exit_code::main(),
+        "result_exit_code" => result_exit_code::main(),
+        "never" => never::main(),
+        "locked" => locked::main(),
+        "four" => four::main(),
+        "no_runtime_go" => gort::go!(|| ()),
+        "no_runtime_spawn" => drop(gort::spawn(|| ())),
+        "no_runtime_run" => gort::run(|| ()),
+        "no_runtime_builder" => drop(gort::Builder::new().stack_size(1 << 20).spawn(|| ())),
+        "no_runtime_channel" => wait_forever(),
+        "boot_twice" => {
+            boots::boot();
+            // SAFETY: as in `boots::boot`.
+            let again = unsafe { gort::boot(gort::Options::default()) };
+            println!("{}", again.unwrap_err());
+            assert_eq!(gort::run(|| 6 * 7), 42);
+        }
+        "boot_then_main" => {
+            boots::boot();
+            unit::main();
+        }
+        "boot_deadlock" => {
+            boots::boot();
+            gort::run(wait_forever);
+        }
+        "boot_thread_deadlock" => {
+            boots::boot();
+            wait_forever();
+        }
+        "boot_foreign" => {
+            boots::boot();
+            gort::run(deadlocks::foreign_thread);
+        }
+        "boot_panic_go" => {
+            boots::boot();
+            gort::run(ends::starts_user_function);
+        }
+        "boot_panic_run" => {
+            boots::boot();
+            gort::run(|| ends::user_function("in run"));
+        }
+        "runs_again_and_again" => boots::runs_again_and_again(),
+        "boots_at_once" => boots::boots_at_once(),
+        "runs_from_threads" => boots::runs_from_threads(),
+        _ => unit::main(),
+    }
+}
