@@ -44,6 +44,14 @@ impl fmt::Display for GoroutineId {
 /// gort::park();
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let handle = gort::Builder::new().name("worker".into()).spawn(|| gort::current()).unwrap();
+/// assert_eq!(handle.join().unwrap().name(), Some("worker"));
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Goroutine {
     gp: &'static G,

@@ -58,6 +58,22 @@ macro_rules! goroutine_local {
 }
 
 /// The key of a goroutine-local; made by [`goroutine_local!`](crate::goroutine_local).
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use std::cell::{Cell, RefCell};
+///
+/// gort::goroutine_local! {
+///     static COUNT: Cell<u32> = Cell::new(1);
+///     static NAMES: RefCell<Vec<u32>> = RefCell::new(vec![1]);
+/// }
+/// assert_eq!(COUNT.try_with(Cell::get), Ok(1));
+/// assert_eq!((COUNT.replace(2), COUNT.take()), (1, 2));
+/// NAMES.with_borrow_mut(|names| names.push(2));
+/// assert_eq!(NAMES.with_borrow(Vec::len), 2);
+/// # });
+/// ```
 pub struct LocalKey<T: 'static> {
     init: fn() -> T,
     /// So that two keys never share an address.

@@ -160,6 +160,20 @@ impl fmt::Debug for Scope<'_, '_> {
 }
 
 /// [`JoinHandle`](crate::JoinHandle) of a scoped goroutine.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// gort::scope(|s| {
+///     let handle = s.spawn(gort::current);
+///     let id = handle.goroutine().id();
+///     while !handle.is_finished() {
+///         gort::yield_now();
+///     }
+///     assert_eq!(handle.join().unwrap().id(), id);
+/// });
+/// # });
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: Option<Handle<T>>,
     goroutine: Goroutine,

@@ -221,6 +221,18 @@ impl<T> Handle<T> {
 /// assert_eq!(handle.join().unwrap(), 42);
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let handle = gort::spawn(gort::current);
+/// let goroutine = handle.goroutine().clone();
+/// while !handle.is_finished() {
+///     gort::yield_now();
+/// }
+/// assert_eq!(handle.join().unwrap().id(), goroutine.id());
+/// # });
+/// ```
 pub struct JoinHandle<T> {
     handle: Handle<T>,
     goroutine: Goroutine,

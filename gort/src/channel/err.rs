@@ -5,10 +5,24 @@ use std::fmt;
 
 /// [`Sender::send`](super::Sender::send) failed: the channel is disconnected or closed. The message is
 /// inside.
+///
+/// ```
+/// use gort::channel::{SendError};
+///
+/// assert_eq!(SendError(7).into_inner(), 7);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
 /// [`Sender::try_send`](super::Sender::try_send) failed. The message is inside.
+///
+/// ```
+/// use gort::channel::{TrySendError};
+///
+/// assert!(TrySendError::Full(7).is_full());
+/// assert!(TrySendError::Disconnected(7).is_disconnected());
+/// assert_eq!(TrySendError::Full(7).into_inner(), 7);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// It would have had to wait.
@@ -22,6 +36,13 @@ pub enum TrySendError<T> {
 pub struct RecvError;
 
 /// [`Receiver::try_recv`](super::Receiver::try_recv) failed.
+///
+/// ```
+/// use gort::channel::{TryRecvError};
+///
+/// assert!(TryRecvError::Empty.is_empty());
+/// assert!(TryRecvError::Disconnected.is_disconnected());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// There is no message now.
@@ -31,6 +52,14 @@ pub enum TryRecvError {
 }
 
 /// [`Sender::send_timeout`](super::Sender::send_timeout) failed. The message is inside.
+///
+/// ```
+/// use gort::channel::{SendTimeoutError};
+///
+/// assert!(SendTimeoutError::Timeout(7).is_timeout());
+/// assert!(SendTimeoutError::Disconnected(7).is_disconnected());
+/// assert_eq!(SendTimeoutError::Timeout(7).into_inner(), 7);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// The time has come.
@@ -40,6 +69,13 @@ pub enum SendTimeoutError<T> {
 }
 
 /// [`Receiver::recv_timeout`](super::Receiver::recv_timeout) failed.
+///
+/// ```
+/// use gort::channel::{RecvTimeoutError};
+///
+/// assert!(RecvTimeoutError::Timeout.is_timeout());
+/// assert!(RecvTimeoutError::Disconnected.is_disconnected());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// The time has come.

@@ -13,6 +13,22 @@ use crate::sys::clock::{self, NEVER};
 
 /// The receiving end of a channel. Clones receive from the same channel: each message goes to one of
 /// them. When the last is dropped, what is queued is dropped and sends fail.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let (tx, rx) = gort::channel::bounded(3);
+/// (1..=3).for_each(|i| tx.send(i).unwrap());
+/// assert_eq!((rx.len(), rx.capacity(), rx.is_full(), rx.is_empty()), (3, Some(3), true, false));
+/// assert_eq!(rx.try_recv(), Ok(1));
+/// assert_eq!(rx.try_iter().sum::<i32>(), 5);
+/// assert!(rx.recv_deadline(std::time::Instant::now()).unwrap_err().is_timeout());
+/// assert!(rx.same_channel(&rx.clone()));
+/// rx.close();
+/// assert!(rx.is_closed() && tx.send(4).is_err());
+/// assert_eq!(rx.iter().next(), None);
+/// # });
+/// ```
 pub struct Receiver<T> {
     pub(super) flavor: Flavor<T>,
 }

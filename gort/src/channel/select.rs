@@ -54,6 +54,26 @@ const INLINE: usize = 8;
 /// assert_eq!(operation.recv(&a), Ok(7));
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::channel::{Select, bounded};
+/// use std::time::{Duration, Instant};
+///
+/// let (tx, rx) = bounded(1);
+/// let mut select = Select::new_biased();
+/// let receive = select.recv(&rx);
+/// assert!(select.try_select().is_err() && select.try_ready().is_err());
+/// assert!(select.select_timeout(Duration::from_millis(1)).is_err());
+/// assert!(select.ready_deadline(Instant::now()).is_err());
+/// let send = select.send(&tx);
+/// assert_eq!(select.ready_timeout(Duration::from_secs(1)), Ok(send));
+/// select.select_deadline(Instant::now()).unwrap().send(&tx, 5).unwrap();
+/// select.remove(send);
+/// assert_eq!(select.ready(), receive);
+/// # });
+/// ```
 #[doc(alias = "selectgo")]
 pub struct Select<'a> {
     inline: [Option<Arm<'a>>; INLINE],

@@ -9,6 +9,24 @@ use super::{Receiver, RecvError, SendError, Sender};
 
 /// An operation that a select has agreed on with the other side. It must be completed by
 /// [`send`](Self::send) or [`recv`](Self::recv), or the drop panics: the other side waits for it.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::channel::{Select, bounded};
+///
+/// let (tx, rx) = bounded(1);
+/// let mut select = Select::new();
+/// let send = select.send(&tx);
+/// let operation = select.select();
+/// assert_eq!(operation.index(), send);
+/// operation.send(&tx, "made only now").unwrap();
+///
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// assert_eq!(select.select().recv(&rx), Ok("made only now"));
+/// # });
+/// ```
 #[must_use]
 pub struct SelectedOperation<'a> {
     token: Token,

@@ -10,6 +10,21 @@ use crate::sys::clock;
 
 /// The sending end of a channel. Clones send on the same channel; when the last is dropped, receivers
 /// drain it and then see that it is disconnected.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let (tx, rx) = gort::channel::bounded(1);
+/// assert!(tx.is_empty() && !tx.is_full());
+/// assert_eq!(tx.try_send(1), Ok(()));
+/// assert_eq!((tx.len(), tx.capacity(), tx.is_full()), (1, Some(1), true));
+/// assert!(tx.try_send(2).unwrap_err().is_full());
+/// assert!(tx.send_deadline(2, std::time::Instant::now()).unwrap_err().is_timeout());
+/// assert!(tx.same_channel(&tx.clone()));
+/// drop(rx);
+/// assert!(tx.is_closed());
+/// # });
+/// ```
 pub struct Sender<T> {
     pub(super) chan: Arc<Chan<T>>,
 }

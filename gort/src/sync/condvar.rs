@@ -36,6 +36,32 @@ use crate::wait::Monitor;
 /// assert!(*ready);
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::{Condvar, Mutex};
+/// use std::time::Duration;
+///
+/// let (mutex, condvar) = (Mutex::new(0), Condvar::new());
+/// gort::scope(|s| {
+///     s.spawn(|| {
+///         let mut n = mutex.lock().unwrap();
+///         while *n == 0 {
+///             n = condvar.wait(n).unwrap();
+///         }
+///     });
+///     *mutex.lock().unwrap() = 1;
+///     condvar.notify_all();
+/// });
+/// let guard = mutex.lock().unwrap();
+/// let (_, result) = condvar.wait_timeout_while(guard, Duration::from_millis(1), |n| *n == 1).unwrap();
+/// assert!(result.timed_out());
+/// # #[allow(deprecated)]
+/// let (_, notified) = condvar.wait_timeout_ms(mutex.lock().unwrap(), 1).unwrap();
+/// assert!(!notified);
+/// # });
+/// ```
 #[doc(alias = "Cond")]
 pub struct Condvar {
     waiters: Monitor<()>,

@@ -26,6 +26,19 @@ use super::Once;
 /// assert_eq!(*ANSWER, 42);
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::LazyLock;
+///
+/// let mut lazy = LazyLock::new(|| 1);
+/// assert_eq!(LazyLock::get(&lazy), None);
+/// assert_eq!(*LazyLock::force(&lazy), 1);
+/// *LazyLock::force_mut(&mut lazy) += 1;
+/// assert_eq!(LazyLock::get_mut(&mut lazy), Some(&mut 2));
+/// # });
+/// ```
 pub struct LazyLock<T, F = fn() -> T> {
     once: Once,
     value: Cell<T>,

@@ -70,6 +70,20 @@ pub struct SyncSender<T> {
 }
 
 /// The receiving end. One goroutine or thread at a time may use it: it is not `Sync`, as std's.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::mpsc;
+/// use std::time::Duration;
+///
+/// let (tx, rx) = mpsc::channel();
+/// assert_eq!(rx.try_recv(), Err(mpsc::TryRecvError::Empty));
+/// (1..=3).for_each(|i| tx.send(i).unwrap());
+/// assert_eq!(rx.recv_timeout(Duration::from_secs(1)), Ok(1));
+/// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [2, 3]);
+/// # });
+/// ```
 pub struct Receiver<T> {
     rx: channel::Receiver<T>,
     not_sync: PhantomData<Cell<()>>,

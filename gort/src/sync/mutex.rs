@@ -36,6 +36,22 @@ use crate::sched::{current, park};
 /// assert_eq!(*counter.lock().unwrap(), 8);
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::Mutex;
+///
+/// let mut mutex = Mutex::new(1);
+/// *mutex.get_mut().unwrap() += 1;
+/// let guard = mutex.lock().unwrap();
+/// assert!(mutex.try_lock().is_err());
+/// drop(guard);
+/// assert!(!mutex.is_poisoned());
+/// mutex.clear_poison();
+/// assert_eq!(mutex.into_inner().unwrap(), 2);
+/// # });
+/// ```
 pub struct Mutex<T: ?Sized> {
     raw: RawMutex,
     /// Written and read by holders, and asked for by anybody.

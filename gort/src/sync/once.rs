@@ -38,6 +38,19 @@ pub struct Once {
 }
 
 /// What [`Once::call_once_force`] tells its function.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::Once;
+///
+/// let once = Once::new();
+/// assert!(gort::catch_unwind(|| once.call_once(|| panic!("boom"))).is_err());
+/// once.call_once_force(|state| assert!(state.is_poisoned()));
+/// once.wait();
+/// once.wait_force();
+/// # });
+/// ```
 pub struct OnceState {
     poisoned: bool,
 }

@@ -23,6 +23,19 @@ use super::Once;
 /// assert_eq!(ANSWER.set(1), Err(1));
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::OnceLock;
+///
+/// let mut cell = OnceLock::from(1);
+/// *cell.get_mut().unwrap() += 1;
+/// assert_eq!(*cell.wait(), 2);
+/// assert_eq!(cell.take(), Some(2));
+/// assert_eq!(cell.into_inner(), None);
+/// # });
+/// ```
 pub struct OnceLock<T> {
     once: Once,
     value: Cell<T>,

@@ -35,6 +35,22 @@ use crate::sched::park;
 /// assert_eq!(lock.into_inner().unwrap(), 6);
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::RwLock;
+///
+/// let mut lock = RwLock::new(1);
+/// *lock.get_mut().unwrap() += 1;
+/// let reader = lock.read().unwrap();
+/// assert_eq!(*lock.try_read().unwrap(), 2);
+/// assert!(lock.try_write().is_err());
+/// drop(reader);
+/// assert!(!lock.is_poisoned());
+/// lock.clear_poison();
+/// # });
+/// ```
 #[doc(alias = "RWMutex")]
 pub struct RwLock<T: ?Sized> {
     pub(super) raw: RawRwLock,

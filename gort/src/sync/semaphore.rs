@@ -51,6 +51,20 @@ impl State {
 }
 
 /// Permits of a [`Semaphore`]; dropping it gives them back.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::Semaphore;
+///
+/// let semaphore = Semaphore::new(1);
+/// semaphore.add_permits(1);
+/// let permits = semaphore.try_acquire_many(2).expect("two are there");
+/// assert!(semaphore.try_acquire().is_none());
+/// permits.forget();
+/// assert_eq!(semaphore.available_permits(), 0);
+/// # });
+/// ```
 #[must_use = "if unused the permits are given back at once"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,

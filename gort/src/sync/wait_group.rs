@@ -24,6 +24,21 @@ use crate::wait::Monitor;
 /// wg.wait();
 /// # });
 /// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::sync::WaitGroup;
+///
+/// let wg = WaitGroup::new();
+/// wg.add(2);
+/// for _ in 0..2 {
+///     let wg = wg.clone();
+///     gort::go!(move || wg.done());
+/// }
+/// wg.wait();
+/// # });
+/// ```
 #[derive(Clone, Default)]
 pub struct WaitGroup {
     inner: Arc<Inner>,
