@@ -196,11 +196,25 @@ fn see_to(pp: &'static P) -> bool {
 /// Readies what is due on `pp`'s heap to this M's own P, and fires its alarms. A sleeper is late already and goes ahead of
 /// the queue: before it may be many that block, each for as long as a hand-over takes.
 fn run_timers(mp: &'static M, pp: &'static P) {
+    let mut readied = 0;
     pp.timers.run_due(clock::nanotime(), |due| match due {
         Due::Ready(gp) if gp.is_thread() => super::thread::wake(gp),
-        Due::Ready(gp) => super::park::ready_on(mp, gp, true),
+        Due::Ready(gp) => {
+            match mp.p() {
+                // Together they are worth one look for somebody idle.
+                Some(own) if readied > 0 => {
+                    gp.status.ready();
+                    wake::put_ring(own, entry::pack(gp));
+                }
+                _ => super::park::ready_on(mp, gp, true),
+            }
+            readied += 1;
+        }
         Due::Fire(alarm, seq) => alarm.fire(seq),
     });
+    if readied > 1 {
+        wake::wakep();
+    }
 }
 
 /// The loop of a g0. Each turn runs one goroutine, until somebody switches back here.

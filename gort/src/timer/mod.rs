@@ -87,6 +87,8 @@ impl Ord for Entry {
 pub(crate) struct Timers {
     /// Time of the earliest entry, [`NEVER`] if there is none.
     next: AtomicU64,
+    /// Entries, stale ones among them. Written under the lock.
+    len: AtomicU32,
     /// Waits that ended before their entry came due, since the last sweep.
     stale: AtomicU32,
     lock: Lock,
@@ -102,6 +104,7 @@ impl Timers {
     pub(crate) fn new() -> Self {
         Self {
             next: AtomicU64::new(NEVER),
+            len: AtomicU32::new(0),
             stale: AtomicU32::new(0),
             lock: Lock::new(),
             heap: UnsafeCell::new(QuaternaryHeap::new()),
@@ -118,8 +121,14 @@ impl Timers {
                 // Release: pairs with the Acquire in `next`.
                 self.next.store(next, Ordering::Release);
             }
+            self.len.store(heap.len() as u32, Ordering::Relaxed);
             r
         })
+    }
+
+    /// How many there are, as anybody may ask.
+    pub(crate) fn len(&self) -> u32 {
+        self.len.load(Ordering::Relaxed)
     }
 
     /// When the earliest entry is due.
