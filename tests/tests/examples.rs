@@ -1,67 +1,22 @@
 //! The programs of package `examples`, run as a newcomer runs them: what they print, their exit status,
 //! and that their documentation shows what they print.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+#[path = "example_support/mod.rs"]
+mod example_support;
 
-/// The program, built with the profile of this test. Cargo gives a test the paths of its own package's
-/// programs only, so the first call builds the others.
-fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        // target/PROFILE/deps/examples-HASH; profile `dev` has its programs in `debug`.
-        let this = std::env::current_exe().unwrap();
-        let dir = this.ancestors().nth(2).unwrap();
-        let profile = match dir.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let build = Command::new(env!("CARGO"))
-            .args(["build", "--package", "examples", "--bins", "--profile", profile, "--target-dir"])
-            .arg(dir.parent().unwrap())
-            .current_dir(WORKSPACE)
-            .output()
-            .unwrap();
-        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
-        dir.to_owned()
-    });
-    built.join(name)
-}
-
-/// The program as a command that nothing in this test's environment disturbs, and that does not hang for
-/// ever: past a minute its status is 124.
-fn command(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("timeout");
-    command.arg("60").arg(program);
-    for variable in ["GOMAXPROCS", "GODEBUG", "GORTDEBUG", "GOTRACEBACK", "GORT_STACK"] {
-        command.env_remove(variable);
-    }
-    command
-}
-
-fn example(name: &str) -> Command {
-    command(program(name))
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use example_support::{WORKSPACE, command, example, program, stderr, stdout};
 
 /// The standard output of a run without errors.
 #[track_caller]

@@ -227,7 +227,7 @@ fn a_storm_of_signals() {
 /// std's signal stack of the first thread is unmapped by `exit`, on whichever thread that is called.
 #[test]
 fn bug_a_signal_at_the_end_found_no_stack() {
-    for i in 0..40 {
+    for i in 0..20 {
         let (status, out, err) =
             Program::start(&mut command(&["exit_in_a_storm"], PROCS[i % PROCS.len()])).end();
         assert_eq!((status.code(), out.as_str(), err.as_str()), (Some(7), "", ""), "{status:?}");

@@ -172,6 +172,7 @@ fn exit_in_a_storm() {
     std::thread::spawn(|| {
         loop {
             kill(Signal::SIGUSR1);
+            std::thread::yield_now();
         }
     });
     // SAFETY: no arguments.

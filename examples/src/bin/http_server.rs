@@ -1,0 +1,314 @@
+//! `http_server [ADDRESS [CONNECTIONS [SECONDS]]]`: an HTTP/1.1 server, a goroutine a connection.
+//!
+//! ```text
+//! $ cargo run --release -p examples --bin http_server 127.0.0.1:8080
+//! listening on 127.0.0.1:8080
+//! ```
+//!
+//! It serves at most CONNECTIONS clients at a time (the others wait to be accepted), each of which may be
+//! silent for SECONDS. `GET /` greets, `POST /echo` sends the body back, `GET /slow/MS` takes a while.
+//!
+//! Everything is written as if each client had the machine for itself: read, parse, answer, again. Requests
+//! may come in one packet (pipelining) or byte by byte; what is wrong with one is told in the answer, and the
+//! connection ends. On SIGTERM or ^C no more connections are accepted, idle ones end, and requests that have
+//! begun are answered; a second ^C ends the process at once.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use gort::context::Context;
+use gort::net::{Shutdown, TcpListener, TcpStream};
+use gort::signal::{self, Signal};
+use gort::sync::{Mutex, Semaphore};
+use gort::{go, scope};
+
+const MAX_HEAD: usize = 8 << 10;
+const MAX_HEADERS: usize = 64;
+const MAX_BODY: usize = 1 << 20;
+/// How long requests may take to be answered after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(10);
+
+#[gort::main]
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number =
+        |i: usize, default| args.get(i).map_or(Some(default), |arg| arg.parse().ok().filter(|&n| n > 0));
+    let (Some(connections), Some(seconds), 0..=3) = (number(1, 10_000), number(2, 60), args.len()) else {
+        eprintln!("usage: http_server [ADDRESS [CONNECTIONS [SECONDS]]]");
+        return ExitCode::from(2);
+    };
+    let address = args.first().map_or("127.0.0.1:8080", String::as_str);
+    match serve(address, connections as usize, Duration::from_secs(seconds)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("http_server: {address}: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Listens until a signal says that it is enough, and for as long as it then takes.
+fn serve(address: &str, connections: usize, patience: Duration) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    let (ctx, stop) = signal::notify_context(&Context::background(), &[Signal::SIGTERM, Signal::SIGINT]);
+    println!("listening on {address}");
+    let (drained, all_drained) = gort::channel::bounded::<()>(0);
+    let for_clients = ctx.clone();
+    go! {
+        accept(listener, &for_clients, connections, patience);
+        drop(drained);
+    }
+    let _ = ctx.done().recv();
+    stop.cancel(); // from here on the signals have their usual effect again
+    println!("draining");
+    let _ = TcpStream::connect(address); // so that `accept` looks up
+    match all_drained.recv_timeout(DRAIN) {
+        Err(e) if e.is_timeout() => Err(io::Error::other("some requests were not answered in time")),
+        _ => Ok(()),
+    }
+}
+
+/// Accepts clients until the end, and returns when all have left: the scope waits for its goroutines.
+fn accept(listener: TcpListener, ctx: &Context, connections: usize, patience: Duration) {
+    let free = Semaphore::new(connections);
+    scope(|s| {
+        let listener = listener; // closed at the end of this function, before the scope waits
+        loop {
+            let permit = free.acquire();
+            let stream = listener.accept();
+            if ctx.err().is_some() {
+                return;
+            }
+            match stream {
+                Ok((stream, _)) => drop(s.spawn(move || {
+                    let _permit = permit;
+                    // A client that hangs up, or is silent for too long, is no concern of ours.
+                    let _ = Connection::new(stream, patience).and_then(|client| client.serve(ctx));
+                })),
+                // Too many open files, say: the listener lives on.
+                Err(e) => {
+                    eprintln!("http_server: accept: {e}");
+                    gort::sleep(Duration::from_millis(10));
+                }
+            }
+        }
+    });
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Idle,
+    Busy,
+    Ending,
+}
+
+struct Connection {
+    stream: TcpStream,
+    patience: Duration,
+    state: Mutex<State>,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, patience: Duration) -> io::Result<Arc<Self>> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        Ok(Arc::new(Self { stream, patience, state: Mutex::new(State::Busy) }))
+    }
+
+    /// Serves the client, and has an eye on the end meanwhile.
+    fn serve(self: &Arc<Self>, ctx: &Context) -> io::Result<()> {
+        let client = self.clone();
+        let at_end = ctx.after_func(move || client.end());
+        let result = self.talk();
+        at_end.stop();
+        result
+    }
+
+    /// Answers requests until one side has had enough.
+    fn talk(&self) -> io::Result<()> {
+        let (mut input, mut output, mut chunk) = (Vec::new(), Vec::new(), vec![0; 16 << 10]);
+        let mut begun = Instant::now();
+        loop {
+            match parse(&input) {
+                Ok(Parsed::Whole(request, length)) => {
+                    let last = !request.keep_alive || self.is_now(State::Busy) == State::Ending;
+                    request.answer(last, &mut output);
+                    input.drain(..length);
+                    begun = Instant::now();
+                    if last {
+                        break;
+                    }
+                    if output.len() < MAX_BODY {
+                        continue; // there may be another one that has come with it
+                    }
+                }
+                Ok(Parsed::Part { wants_continue: false }) => {}
+                Ok(Parsed::Part { wants_continue: true }) => {
+                    output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+                Err(problem) => {
+                    problem.answer(&mut output);
+                    break;
+                }
+            }
+            (&self.stream).write_all(&output)?;
+            output.clear();
+            let idle = input.is_empty();
+            if idle && self.is_now(State::Idle) == State::Ending || self.read(&mut chunk, &mut input)? == 0 {
+                break;
+            }
+            self.is_now(State::Busy);
+            if idle {
+                begun = Instant::now();
+            } else if begun.elapsed() > self.patience {
+                Problem("408 Request Timeout", "the request took too long").answer(&mut output);
+                break;
+            }
+        }
+        (&self.stream).write_all(&output)?;
+        // What the client has yet to send is read, or the kernel would take our last words back.
+        self.stream.shutdown(Shutdown::Write)?;
+        let begun = Instant::now();
+        while begun.elapsed() < self.patience && self.read(&mut chunk, &mut input)? > 0 {
+            input.clear();
+        }
+        Ok(())
+    }
+
+    /// Appends what has come to what is there; nothing at the end.
+    fn read(&self, chunk: &mut [u8], input: &mut Vec<u8>) -> io::Result<usize> {
+        let n = (&self.stream).read(chunk)?;
+        input.extend_from_slice(&chunk[..n]);
+        Ok(n)
+    }
+
+    /// Tells what the client is about, and is told whether the end has come.
+    fn is_now(&self, state: State) -> State {
+        let mut now = self.state.lock().unwrap();
+        if *now != State::Ending {
+            *now = state;
+        }
+        *now
+    }
+
+    /// The end has come: who waits for a request waits no longer.
+    fn end(&self) {
+        let before = std::mem::replace(&mut *self.state.lock().unwrap(), State::Ending);
+        if before == State::Idle {
+            let _ = self.stream.shutdown(Shutdown::Read);
+        }
+    }
+}
+
+/// What is wrong with a request: the status, and a line for the reader.
+struct Problem(&'static str, &'static str);
+
+impl Problem {
+    fn answer(&self, output: &mut Vec<u8>) {
+        write_response(self.0, &[self.1.as_bytes(), b"\n"].concat(), true, true, output);
+    }
+}
+
+struct Request<'a> {
+    method: &'a str,
+    path: &'a str,
+    body: &'a [u8],
+    keep_alive: bool,
+}
+
+enum Parsed<'a> {
+    /// A request, and the bytes that it takes.
+    Whole(Request<'a>, usize),
+    Part {
+        wants_continue: bool,
+    },
+}
+
+fn parse(input: &[u8]) -> Result<Parsed<'_>, Problem> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let head = match request.parse(input) {
+        Ok(httparse::Status::Complete(head)) if head <= MAX_HEAD => head,
+        Ok(httparse::Status::Partial) if input.len() <= MAX_HEAD => {
+            return Ok(Parsed::Part { wants_continue: false });
+        }
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(Problem("431 Request Header Fields Too Large", "the head is too large"));
+        }
+        Err(_) => return Err(Problem("400 Bad Request", "this is not HTTP")),
+    };
+    let (mut length, mut host) = (None, false);
+    let (mut keep_alive, mut expects) = (request.version == Some(1), false);
+    for header in request.headers.iter() {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        let says = |word: &str| {
+            std::str::from_utf8(header.value)
+                .is_ok_and(|v| v.split(',').any(|v| v.trim().eq_ignore_ascii_case(word)))
+        };
+        if is("content-length") {
+            let digits =
+                std::str::from_utf8(header.value).ok().filter(|v| v.bytes().all(|b| b.is_ascii_digit()));
+            match digits.and_then(|v| v.parse::<usize>().ok()) {
+                Some(n) if length.is_none_or(|length| length == n) => length = Some(n),
+                _ => return Err(Problem("400 Bad Request", "Content-Length makes no sense")),
+            }
+        } else if is("transfer-encoding") {
+            return Err(Problem(
+                "501 Not Implemented",
+                "Transfer-Encoding is not supported: send Content-Length",
+            ));
+        } else if is("connection") {
+            keep_alive = (keep_alive || says("keep-alive")) && !says("close");
+        } else if is("expect") {
+            expects = says("100-continue");
+        } else if is("host") {
+            host = true;
+        }
+    }
+    if request.version == Some(1) && !host {
+        return Err(Problem("400 Bad Request", "Host is missing"));
+    }
+    let end = head + length.unwrap_or(0).min(MAX_BODY + 1);
+    if end - head > MAX_BODY {
+        return Err(Problem("413 Content Too Large", "the body is too large"));
+    }
+    let Some(body) = input.get(head..end) else {
+        return Ok(Parsed::Part { wants_continue: expects && input.len() == head });
+    };
+    let (method, path) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
+    Ok(Parsed::Whole(Request { method, path, body, keep_alive }, end))
+}
+
+impl Request<'_> {
+    fn answer(&self, last: bool, output: &mut Vec<u8>) {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let slow = path.strip_prefix("/slow/").and_then(|ms| ms.parse().ok());
+        let (status, body) = match (self.method, path) {
+            ("GET" | "HEAD", "/") => ("200 OK", &b"Hello, World!\n"[..]),
+            ("POST", "/echo") => ("200 OK", self.body),
+            (_, "/" | "/echo") => ("405 Method Not Allowed", &b"not this way\n"[..]),
+            ("GET", _) if slow.is_some() => {
+                gort::sleep(Duration::from_millis(slow.unwrap_or_default()));
+                ("200 OK", &b"at last\n"[..])
+            }
+            _ => ("404 Not Found", &b"nothing here\n"[..]),
+        };
+        write_response(status, body, self.method != "HEAD", last, output);
+    }
+}
+
+fn write_response(status: &str, body: &[u8], with_body: bool, last: bool, output: &mut Vec<u8>) {
+    let (date, length) = (httpdate::fmt_http_date(SystemTime::now()), body.len());
+    let connection = if last { "Connection: close\r\n" } else { "" };
+    let _ = write!(
+        output,
+        "HTTP/1.1 {status}\r\nDate: {date}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n{connection}\r\n"
+    );
+    if with_body {
+        output.extend_from_slice(body);
+    }
+}

@@ -1,0 +1,94 @@
+//! `tls_echo ADDRESS CERTIFICATE`: says back what it is told, over TLS.
+//!
+//! ```text
+//! $ cargo run --release -p examples --bin tls_echo 127.0.0.1:8443 /tmp/certificate.pem
+//! listening on 127.0.0.1:8443
+//! ```
+//!
+//! and elsewhere `openssl s_client -quiet -connect 127.0.0.1:8443 -CAfile /tmp/certificate.pem`. The certificate
+//! is made at the start, for `localhost` and `127.0.0.1`, and written to the file CERTIFICATE.
+//!
+//! rustls's [`StreamOwned`] is a blocking stream over a blocking stream; a goroutine for each connection is all
+//! that it takes to serve many.
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gort::go;
+use gort::net::{TcpListener, TcpStream};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// How long a client may be silent.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[gort::main]
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [address, certificate] = args.as_slice() else {
+        eprintln!("usage: tls_echo ADDRESS CERTIFICATE");
+        return ExitCode::from(2);
+    };
+    let config = match self_signed(certificate) {
+        Ok(config) => Arc::new(config),
+        Err(e) => {
+            eprintln!("tls_echo: {certificate}: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let Err(e) = serve(address, &config);
+    eprintln!("tls_echo: {address}: {e}");
+    ExitCode::FAILURE
+}
+
+/// A configuration with a certificate that is its own authority, which is written to a file.
+fn self_signed(file: &str) -> Result<ServerConfig, Box<dyn Error>> {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names)?;
+    std::fs::write(file, made.cert.pem())?;
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.into()], key.into())?)
+}
+
+fn serve(address: &str, config: &Arc<ServerConfig>) -> io::Result<std::convert::Infallible> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        match listener.accept() {
+            Ok((stream, client)) => {
+                let config = config.clone();
+                go! {
+                    if let Err(e) = echo(stream, config) {
+                        eprintln!("tls_echo: {client}: {e}");
+                    }
+                }
+            }
+            // Too many open files, say: those that are connected go on.
+            Err(e) => {
+                eprintln!("tls_echo: accept: {e}");
+                gort::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
+
+/// The whole life of a connection; the handshake is done by the first read.
+fn echo(stream: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Error>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut tls = StreamOwned::new(ServerConnection::new(config)?, stream);
+    let mut chunk = vec![0; 16 << 10];
+    while let n @ 1.. = tls.read(&mut chunk)? {
+        tls.write_all(&chunk[..n])?;
+    }
+    tls.conn.send_close_notify();
+    tls.flush()?;
+    Ok(())
+}
