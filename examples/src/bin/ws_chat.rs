@@ -81,6 +81,7 @@ fn serve(address: &str) -> io::Result<std::convert::Infallible> {
 }
 
 /// The whole visit of a member.
+#[allow(clippy::result_large_err, reason = "tungstenite's callback is of this type")]
 fn member(stream: Arc<TcpStream>, room: Arc<Room>) {
     let _ = stream.set_read_timeout(Some(PATIENCE));
     let (outbox, frames) = bounded(OUTBOX);
