@@ -67,7 +67,8 @@ func sleepers(n int) outcome {
 	}
 	wg.Wait()
 	used := cpuUsed() - before
-	return outcome{"cpu_s": used.Seconds(), "check": check(total.Load(), triangle(n)*naps)}.with(late.figures())
+	cpu := used.Seconds() * 1e6 / float64(n*naps)
+	return outcome{"cpu_us": cpu, "check": check(total.Load(), triangle(n)*naps)}.with(late.figures())
 }
 
 func hogs(n int) outcome {
