@@ -12,7 +12,7 @@ use super::{Locked, MAX_MCOUNT, SCHED, deadlock, poller, schedinit, template};
 use crate::g::G;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
-use crate::sys::{clock, thread, throw};
+use crate::sys::{clock, thread, throw, write_stderr};
 use crate::timer::{Target, Timers};
 
 /// Bytes of a g0's stack, except m0's.
@@ -171,7 +171,8 @@ pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) {
             return mp;
         }
         if s.all_ms.len() >= MAX_MCOUNT {
-            throw("thread exhaustion: the runtime needs more than 10000 threads");
+            write_stderr(b"runtime: program exceeds 10000-thread limit\n");
+            throw("thread exhaustion");
         }
         let mp: &'static M = Box::leak(Box::new(M::new(s.all_ms.len() as u32, start)));
         s.all_ms.push(mp);

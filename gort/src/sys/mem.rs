@@ -162,3 +162,71 @@ pub(crate) fn prefetch(address: usize) {
         std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRIDE: usize = 256 << 10;
+    const GUARD: usize = 64 << 10;
+
+    /// Whether the kernel can read the byte at `address` for us.
+    fn readable(address: usize) -> bool {
+        let mut pipe = [0; 2];
+        // SAFETY: the pipe is made and closed here; a bad address is an error of `write`.
+        unsafe {
+            assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+            let n = libc::write(pipe[1], address as *const libc::c_void, 1);
+            libc::close(pipe[0]);
+            libc::close(pipe[1]);
+            n == 1
+        }
+    }
+
+    fn resident(address: usize) -> bool {
+        let mut state = 0;
+        // SAFETY: one page of a mapping of ours, and a byte for its state.
+        unsafe { assert_eq!(libc::mincore(address as *mut libc::c_void, page_size(), &mut state), 0) };
+        state & 1 == 1
+    }
+
+    fn stacks() -> Vec<usize> {
+        let base = reserve(BATCH * STRIDE).unwrap() as usize;
+        (0..BATCH).map(|i| base + i * STRIDE).collect()
+    }
+
+    fn guards_populates_and_discards(light: bool) {
+        let bases = stacks();
+        let top = STRIDE - page_size();
+        let (guarded, result) = guard(&bases, GUARD, light);
+        assert!(guarded == BATCH && result.is_ok(), "{guarded} {result:?}");
+        populate(&bases, top, page_size());
+        for &base in &bases {
+            assert!(!readable(base) && !readable(base + GUARD - 1) && readable(base + GUARD));
+            assert!(resident(base + top));
+        }
+        discard(&bases, GUARD, STRIDE - GUARD);
+        for &base in &bases {
+            assert!(!resident(base + top) && !readable(base + GUARD - 1));
+        }
+    }
+
+    /// One test: whether `process_madvise` is refused is the process's.
+    #[test]
+    fn guards_in_batches_one_by_one_and_by_mprotect() {
+        let refused = || REFUSED.load(Ordering::Relaxed);
+        guards_populates_and_discards(false);
+        if has_guard_install() {
+            guards_populates_and_discards(true);
+            REFUSED.store(true, Ordering::Relaxed);
+            guards_populates_and_discards(true);
+            REFUSED.store(false, Ordering::Relaxed);
+            // It stops at what is not mapped, and says how far it came.
+            let mut bases = stacks();
+            bases[40] = usize::MAX & !(STRIDE - 1);
+            let (guarded, result) = guard(&bases, GUARD, true);
+            assert!(guarded == 40 && result.is_err(), "{guarded} {result:?}");
+            assert!(!refused() && !readable(bases[39]) && readable(bases[41]));
+        }
+    }
+}

@@ -161,6 +161,17 @@ fn too_large() {
     println!("{error}");
 }
 
+#[inline(never)]
+fn recurse(n: u64) -> u64 {
+    let big = black_box([n; 64]);
+    1 + recurse(black_box(n + 1)) + big[(n % 64) as usize]
+}
+
+/// Uses up its stack, whatever its size.
+fn overflow() {
+    black_box(recurse(0));
+}
+
 #[gort::main]
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -177,6 +188,14 @@ fn main() {
             fatal();
         }
         "too_large" => too_large(),
+        "overflow" => gort::spawn(overflow).join().unwrap(),
+        "overflow_builder" => {
+            gort::Builder::new().stack_size(300 << 10).spawn(overflow).unwrap().join().unwrap();
+        }
+        "overflow_go" => {
+            gort::go!(stack_size = 900 << 10; overflow());
+            gort::park();
+        }
         "sizes" => println!("{}", gort::spawn(|| 1).join().unwrap()),
         other => panic!("no program {other:?}"),
     }
