@@ -25,6 +25,11 @@ fn threads_end() {
 }
 
 #[test]
+fn a_late_sleeper_goes_ahead() {
+    assert_eq!(run("a_late_sleeper_goes_ahead", "1", ""), "went ahead");
+}
+
+#[test]
 fn shrinks_under_hogs() {
     for procs in ["1", "2", "4", "8"] {
         assert_eq!(run("shrinks_under_hogs", procs, ""), "resized");

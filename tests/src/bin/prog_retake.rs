@@ -72,6 +72,35 @@ fn shrinks_under_hogs() {
     println!("resized");
 }
 
+/// A sleeper that is late does not queue behind those that have yet to block, each for as long as a hand-over takes.
+fn a_late_sleeper_goes_ahead() {
+    let (sleeps, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let sleeper = gort::spawn({
+        let (sleeps, begun) = (sleeps.clone(), begun.clone());
+        move || {
+            sleeps.store(true, SeqCst);
+            gort::sleep(Duration::from_millis(1));
+            begun.load(SeqCst)
+        }
+    });
+    while !sleeps.load(SeqCst) {
+        gort::yield_now();
+    }
+    let blocking: Vec<_> = (0..100)
+        .map(|_| {
+            let begun = begun.clone();
+            gort::spawn(move || {
+                begun.fetch_add(1, SeqCst);
+                std::thread::sleep(Duration::from_millis(50));
+            })
+        })
+        .collect();
+    let before = sleeper.join().unwrap();
+    assert!(before < 100, "all went before it");
+    blocking.into_iter().for_each(|handle| handle.join().unwrap());
+    println!("went ahead");
+}
+
 /// More goroutines compute than threads may run without a P: the rest wait for their turn. A plain thread ends it
 /// when it is told to, and says how many have begun.
 fn more_hogs_than_the_cap() {
@@ -105,6 +134,7 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("no_room_for_threads") => no_room_for_threads(),
         Some("threads_end") => threads_end(),
+        Some("a_late_sleeper_goes_ahead") => a_late_sleeper_goes_ahead(),
         Some("more_hogs_than_the_cap") => more_hogs_than_the_cap(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
         other => panic!("no program {other:?}"),

@@ -213,31 +213,6 @@ fn println_from_everywhere() {
     );
 }
 
-/// A sleeper that is late does not queue behind those that have yet to block, each for as long as a hand-over takes.
-#[gort::test(gomaxprocs = PROCS)]
-fn a_late_sleeper_goes_ahead() {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let seen = begun.clone();
-    let sleeper = gort::spawn(move || {
-        gort::sleep(Duration::from_millis(1));
-        seen.load(Ordering::SeqCst)
-    });
-    // It sleeps.
-    gort::yield_now();
-    let handles: Vec<_> = (0..100)
-        .map(|_| {
-            let begun = begun.clone();
-            gort::spawn(move || {
-                begun.fetch_add(1, Ordering::SeqCst);
-                std::thread::sleep(Duration::from_millis(50));
-            })
-        })
-        .collect();
-    let before = sleeper.join().unwrap();
-    assert!(before < 100, "all went before it");
-    handles.into_iter().for_each(|h| h.join().unwrap());
-}
-
 #[gort::test(gomaxprocs = PROCS)]
 fn timers_of_a_p_whose_goroutine_computes() {
     let stop = Arc::new(AtomicBool::new(false));
