@@ -240,12 +240,21 @@ impl<'a> Select<'a> {
         let gp = current::g();
         let seq = gp.commit.begin();
         let place = token.scratch.as_mut_ptr();
-        let everywhere = (0..self.len).all(|i| self.queue(&waiters, i, gp, seq, place));
+        let everywhere = self.all_in_turn(|i| self.queue(&waiters, i, gp, seq, place));
         gp.commit.end();
         match self.withdraw(&waiters, token) {
             None if !everywhere => Err(AnotherIsReady),
             won => Ok(won),
         }
+    }
+
+    /// Whether `f` holds of all arms, asked in random order unless it is biased: of several arms at one channel the
+    /// first that is queued is won. More than [`INLINE`] are in random order since they were tried.
+    fn all_in_turn(&self, f: impl Fn(usize) -> bool) -> bool {
+        if self.biased || self.len > INLINE {
+            return (0..self.len).all(f);
+        }
+        shuffled(self.len)[..self.len].iter().all(|&i| f(usize::from(i)))
     }
 
     /// Queues a waiter for the `i`th arm, unless that needs no waiting.
@@ -338,7 +347,7 @@ impl<'a> Select<'a> {
     fn park(&self, deadline: u64, queue: impl Fn(&'static G, Seq, usize) -> bool) {
         let due = (0..self.len).map(|i| self.arm(i).operation.due()).min().unwrap_or(NEVER);
         let reason = if self.len == 0 { WaitReason::SelectNoCases } else { WaitReason::Select };
-        park::park_commit(deadline.min(due), reason, |gp, seq| (0..self.len).all(|i| queue(gp, seq, i)));
+        park::park_commit(deadline.min(due), reason, |gp, seq| self.all_in_turn(|i| queue(gp, seq, i)));
     }
 
     fn find_ready(&mut self) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, joins, panics,
+//! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, locks, contexts, joins, panics,
 //! plain threads, blocking calls, loops that compute. Checks that every message arrives once and that `num_goroutine` comes back.
 //!
 //! ```text
@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gort::channel::{self, Receiver, Select, Sender};
-use gort::sync::{Mutex, WaitGroup};
+use gort::context::Context;
+use gort::sync::{Condvar, Mutex, RwLock, Semaphore, WaitGroup};
 
 /// xorshift64*: the test's own, so that a seed means the same for ever.
 #[derive(Clone)]
@@ -43,7 +44,7 @@ struct World {
 fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
     let steps = 1 + rng.below(8);
     for _ in 0..steps {
-        match rng.below(17) {
+        match rng.below(20) {
             0 | 1 => {
                 let message = rng.below(1000);
                 world.sent.fetch_add(message, Ordering::Relaxed);
@@ -118,9 +119,126 @@ fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
                 }
             }
             16 => *world.plain.lock().unwrap() += 1,
+            17 if rng.below(3) == 0 => locks(&mut rng),
+            18 if rng.below(3) == 0 => timed(&mut rng),
+            19 if rng.below(3) == 0 => contexts(&mut rng),
             _ => gort::yield_now(),
         }
     }
+}
+
+/// Readers and writers, permits, and waits with and without a time-out, side by side.
+fn locks(rng: &mut Rng) {
+    let pair = RwLock::new((0, 0));
+    let (permits, inside) = (Semaphore::new(2), AtomicU64::new(0));
+    let (turn, changed) = (Mutex::new(0), Condvar::new());
+    let workers = 2 + rng.below(3);
+    let rounds = 1 + rng.below(6);
+    let seeds: Vec<u64> = (0..workers).map(|_| rng.below(1 << 30)).collect();
+    gort::scope(|s| {
+        for (me, seed) in seeds.into_iter().enumerate() {
+            let (pair, permits, inside, turn, changed) = (&pair, &permits, &inside, &turn, &changed);
+            s.spawn(move || {
+                let mut rng = Rng::new(seed);
+                for _ in 0..rounds {
+                    if rng.below(3) == 0 {
+                        let mut pair = pair.write().unwrap();
+                        pair.0 += 1;
+                        if rng.below(2) == 0 {
+                            gort::yield_now();
+                        }
+                        pair.1 += 1;
+                    } else {
+                        let pair = pair.read().unwrap();
+                        gort::yield_now();
+                        assert_eq!(pair.0, pair.1, "a writer beside a reader");
+                    }
+                    let n = 1 + rng.below(2);
+                    let held = permits.acquire_many(n as usize);
+                    assert!(inside.fetch_add(n, Ordering::SeqCst) + n <= 2, "more inside than permits");
+                    gort::yield_now();
+                    inside.fetch_sub(n, Ordering::SeqCst);
+                    drop(held);
+                    // One after the other, in turn.
+                    let mut guard = turn.lock().unwrap();
+                    while *guard % workers != me as u64 {
+                        guard = match rng.below(2) {
+                            0 => changed.wait(guard).unwrap(),
+                            _ => changed.wait_timeout(guard, Duration::from_micros(rng.below(80))).unwrap().0,
+                        };
+                    }
+                    *guard += 1;
+                    changed.notify_all();
+                }
+            });
+        }
+    });
+    assert_eq!(turn.into_inner().unwrap(), workers * rounds);
+}
+
+/// Both sides have time-outs: what was sent is received, and nothing else.
+fn timed(rng: &mut Rng) {
+    let (tx, rx) = channel::bounded(rng.below(3) as usize);
+    let timeout = Duration::from_micros(rng.below(60));
+    let n = 1 + rng.below(15);
+    gort::scope(|s| {
+        let senders: Vec<_> = (0..2)
+            .map(|_| {
+                let tx = tx.clone();
+                s.spawn(move || (0..n).filter(|&i| tx.send_timeout(i, timeout).is_ok()).sum::<u64>())
+            })
+            .collect();
+        drop(tx);
+        let mut got = 0;
+        loop {
+            match rx.recv_timeout(timeout) {
+                Ok(i) => got += i,
+                Err(e) if e.is_timeout() => gort::yield_now(),
+                Err(_) => break,
+            }
+        }
+        let sent: u64 = senders.into_iter().map(|s| s.join().unwrap()).sum();
+        assert_eq!(got, sent, "a timed message was lost or doubled");
+    });
+}
+
+/// A tree of contexts that is cancelled by hand or by time while goroutines wait for it.
+fn contexts(rng: &mut Rng) {
+    let (root, cancel) = Context::background().with_cancel();
+    let calls = Arc::new(AtomicU64::new(0));
+    let n = 1 + rng.below(4);
+    let handles: Vec<_> = (0..n)
+        .map(|_| {
+            let (ctx, cancel) = match rng.below(2) {
+                0 => root.with_cancel(),
+                _ => root.with_timeout(Duration::from_micros(rng.below(300))),
+            };
+            let calls = calls.clone();
+            ctx.after_func(move || {
+                calls.fetch_add(1, Ordering::SeqCst);
+            });
+            let by_hand = rng.below(4) == 0;
+            gort::spawn(move || {
+                if by_hand {
+                    cancel.cancel();
+                }
+                gort::select! {
+                    recv(ctx.done()) -> _ => {}
+                    recv(channel::after(Duration::from_secs(3600))) -> _ => panic!("not cancelled"),
+                }
+                assert!(ctx.err().is_some());
+            })
+        })
+        .collect();
+    if rng.below(2) == 0 {
+        gort::sleep(Duration::from_micros(rng.below(200)));
+    }
+    cancel.cancel();
+    handles.into_iter().for_each(|h| h.join().unwrap());
+    while calls.load(Ordering::SeqCst) < n {
+        gort::yield_now();
+    }
+    assert!(root.err().is_some());
 }
 
 /// Producers and consumers that meet through selects on both sides, over two channels.
