@@ -187,7 +187,7 @@ pub(crate) fn registered() {
 /// While a P is busy, sysmon looks after the timers of idle Ps and after sockets too; so it is enough that the
 /// *last* Ms to fall asleep see to it that one of them wakes in time.
 pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
-    let mut may_poll = true;
+    let (mut may_poll, mut may_net) = (true, true);
     loop {
         let next = if may_poll { SCHED.next_timer() } else { NEVER };
         let (timer, net) = SCHED.locked(|s| {
@@ -200,7 +200,7 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
                 SCHED.poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
                 SCHED.poll_until.store(next, Ordering::Relaxed);
             }
-            let net = sockets_unattended();
+            let net = may_net && sockets_unattended();
             if net {
                 SCHED.net_poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
             }
@@ -257,10 +257,12 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
                 return Ok(());
             }
             None => {
-                // All Ps are busy, and their owners see to the timers, sysmon behind them. Whoever
-                // is idle next waits for the timers that are left.
+                // All Ps are busy, and their owners see to timers and sockets, sysmon behind them. Whoever
+                // is idle next waits for the timers that are left, and for sockets. We would be woken for each
+                // event, and could do no more than queue it.
                 inject(&ready);
                 may_poll &= !due;
+                may_net = false;
             }
         }
     }

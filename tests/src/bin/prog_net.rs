@@ -84,8 +84,43 @@ fn deadlock() {
     drop((tx, listener));
 }
 
+/// Opens many connections to a server that echoes, all at the same time, and has each of them answer thrice.
+fn connect(addr: &str, connections: usize) {
+    let open = gort::sync::WaitGroup::new();
+    open.add(connections as i64);
+    let handles: Vec<_> = (0..connections)
+        .map(|i| {
+            let (addr, open) = (addr.to_string(), open.clone());
+            gort::spawn(move || {
+                let mut stream = TcpStream::connect(addr).unwrap();
+                open.done();
+                for round in 0..3 {
+                    if round == 1 {
+                        // All are open now.
+                        open.wait();
+                    }
+                    let message = format!("{i}:{round}");
+                    stream.write_all(message.as_bytes()).unwrap();
+                    let mut answer = vec![0; message.len()];
+                    stream.read_exact(&mut answer).unwrap();
+                    assert_eq!(answer, message.as_bytes());
+                }
+            })
+        })
+        .collect();
+    for handle in handles {
+        handle.join().unwrap();
+    }
+}
+
 #[gort::main]
 fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, program, addr, n] = &args[..]
+        && program == "connect"
+    {
+        return connect(addr, n.parse().unwrap());
+    }
     match std::env::args().nth(1).as_deref() {
         Some("descriptors") => descriptors(),
         Some("no_deadlock") => no_deadlock(),
