@@ -91,10 +91,15 @@ impl Idle {
     }
 
     /// A spinning M has found work; true when it was the last one, and so must look whether there is
-    /// more work than it can do.
+    /// more work than it can do: who queued some meanwhile may have left it to the spinner.
     #[must_use]
     pub(crate) fn found(&self) -> bool {
-        self.spinning.fetch_sub(1, Ordering::Relaxed) == 1
+        let last = self.spinning.fetch_sub(1, Ordering::Relaxed) == 1;
+        if last {
+            // Pairs with the one in `submitted`: either the submitter sees no spinner, or we see what it has queued.
+            fence(Ordering::SeqCst);
+        }
+        last
     }
 
     /// Park, step 2. The caller goes on with step 3.

@@ -261,6 +261,9 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
                 // is idle next waits for the timers that are left, and for sockets. We would be woken for each
                 // event, and could do no more than queue it.
                 inject(&ready);
+                if due {
+                    SCHED.sysmon.wakeup();
+                }
                 may_poll &= !due;
                 may_net = false;
             }

@@ -326,7 +326,9 @@ fn work_found(mp: &'static M, gp: &'static G) -> &'static G {
     }
     if mp.spinning.replace(false) && SCHED.idle.found() {
         // The last spinner has work: if there is more, somebody else must look for it.
-        wake::wakep();
+        if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued) {
+            wake::wakep();
+        }
     }
     gp
 }

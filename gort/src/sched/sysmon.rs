@@ -102,5 +102,6 @@ fn rest(until: u64) {
         poller::wait_as_sysmon(until);
     } else {
         SCHED.sysmon.sleep_until(until);
+        SCHED.sysmon.clear();
     }
 }

@@ -403,5 +403,9 @@ pub(crate) fn late_timers(now: u64) {
 /// For sysmon: the time until which it may sleep without being late for a timer.
 pub(crate) fn until_next_timer(longest: u64) -> u64 {
     let now = clock::nanotime();
+    if SCHED.poll_until.load(Ordering::Relaxed) != 0 {
+        // An idle M waits for it, and calls if it then finds all Ps busy.
+        return now + longest;
+    }
     SCHED.next_timer().max(now + schedinit::MIN_SYSMON_SLEEP.min(longest)).min(now + longest)
 }
