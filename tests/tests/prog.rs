@@ -397,6 +397,29 @@ fn scheddetail() {
     assert!(ended.stderr.contains("  G1: status=4(sleep)"), "main sleeps half the time\n{}", ended.all());
 }
 
+/// An M's line names the goroutine that it runs and the one that has it for itself, as that one's line says too.
+#[test]
+fn scheddetail_names_the_goroutines_of_an_m() {
+    let env = ("GODEBUG", Some("schedtrace=20,scheddetail=1"));
+    let ended = run_in(&["traced_locked"], &[env, TWO]).status(0);
+    let number = |line: &str, key: &str| -> i64 {
+        let (_, rest) = line.split_once(key).unwrap_or_else(|| panic!("{key} is missing: {line}"));
+        rest.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+    };
+    let mut locked = 0;
+    for state in ended.stderr.split("SCHED ").skip(1) {
+        let main = state.lines().find(|line| line.starts_with("  G1: ")).expect("main lives");
+        let (m, lockedm) = (number(main, " m="), number(main, " lockedm="));
+        for line in state.lines().filter(|line| line.starts_with("  M")) {
+            let id: i64 = line[3..line.find(':').unwrap()].parse().unwrap();
+            assert_eq!(number(line, " curg=") == 1, id == m, "{state}");
+            assert_eq!(number(line, " lockedg=") == 1, id == lockedm, "{state}");
+        }
+        locked += u32::from(m >= 0 && m == lockedm);
+    }
+    assert!(locked >= 1, "main ran on its own thread all the time\n{}", ended.all());
+}
+
 #[test]
 fn cases_that_check_themselves() {
     let check = |name: &str, env: &[(&str, Option<&str>)], out: &str| {

@@ -10,6 +10,7 @@ use super::SCHED;
 use super::p::P;
 use crate::g::slab;
 use crate::g::status::Status;
+use crate::g::wait_reason::WaitReason;
 use crate::sys::write_stderr;
 
 fn queued(pp: &P) -> u32 {
@@ -53,31 +54,57 @@ pub(crate) fn schedtrace(detailed: bool, now: u64) {
             pp.stock.len(),
         );
     }
-    let all_ms = SCHED.locked(|s| s.all_ms.clone());
+    let (gs, all_ms) = (goroutines(), SCHED.locked(|s| s.all_ms.clone()));
+    let id_of = |found: Option<&Row>| found.map_or(-1, |row| row.id as i64);
     for mp in all_ms {
         let p = SCHED.all_ps().find(|pp| pp.owner().is_some_and(|owner| owner.id == mp.id));
+        let m = i64::from(mp.id);
         let _ = writeln!(
             text,
-            "  M{}: p={} curg=-1 mallocing=0 throwing=0 preemptoff= locks=0 dying=0 spinning={} blocked=false lockedg=-1",
-            mp.id,
+            "  M{m}: p={} curg={} mallocing=0 throwing=0 preemptoff= locks=0 dying=0 spinning={} blocked=false lockedg={}",
             p.map_or(-1, |pp| i64::from(pp.id)),
+            id_of(gs.iter().find(|row| row.m == m && !row.hosts)),
             mp.spinning.get(),
+            id_of(gs.iter().find(|row| row.lockedm == m)),
         );
     }
+    for Row { id, status, reason, m, lockedm, .. } in gs {
+        let reason = if status == Status::Waiting { reason.text() } else { "" };
+        let _ = writeln!(text, "  G{id}: status={}({reason}) m={m} lockedm={lockedm}", status as u32);
+    }
+    write_stderr(text.as_bytes());
+}
+
+/// What a goroutine's line says.
+struct Row {
+    id: u64,
+    status: Status,
+    reason: WaitReason,
+    /// Where it runs, or sits in a call.
+    m: i64,
+    lockedm: i64,
+    /// Whether another runs on its stack, and so in its place.
+    hosts: bool,
+}
+
+/// The goroutines that live, as each was at the moment it was looked at. What an M says of its goroutine is taken
+/// from here: its own fields are for its thread alone.
+fn goroutines() -> Vec<Row> {
+    let mut gs = Vec::new();
     slab::for_each(|gp| {
         let (status, reason) = gp.shown_status();
         if matches!(status, Status::Dead | Status::Idle) {
             return;
         }
-        let _ = writeln!(
-            text,
-            "  G{}: status={}({}) m={} lockedm={}",
-            gp.id(),
-            status as u32,
-            if status == Status::Waiting { reason.text() } else { "" },
-            if status == Status::Running { i64::from(gp.m.load(Ordering::Relaxed)) - 1 } else { -1 },
-            i64::from(gp.lockedm.load(Ordering::Relaxed)) - 1,
-        );
+        let runs = matches!(status, Status::Running | Status::Syscall);
+        gs.push(Row {
+            id: gp.id(),
+            status,
+            reason,
+            m: if runs { i64::from(gp.m.load(Ordering::Relaxed)) - 1 } else { -1 },
+            lockedm: i64::from(gp.lockedm.load(Ordering::Relaxed)) - 1,
+            hosts: gp.guest().is_some(),
+        });
     });
-    write_stderr(text.as_bytes());
+    gs
 }

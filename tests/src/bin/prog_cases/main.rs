@@ -149,6 +149,7 @@ const CASES: &[Case] = &[
     ("resizes", running::resizes),
     ("counts_goroutines", running::counts_goroutines),
     ("traced", running::traced),
+    ("traced_locked", running::traced_locked),
     ("plenty_of_stack", running::plenty_of_stack),
     ("main_has_eight_mib", running::main_has_eight_mib),
     ("local_set_by_destructor_on_thread", locals::local_set_by_destructor_on_thread),

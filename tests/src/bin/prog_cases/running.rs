@@ -310,6 +310,16 @@ pub(super) fn traced() {
     }
 }
 
+/// Main computes on the thread that is its own.
+pub(super) fn traced_locked() {
+    gort::runtime::lock_os_thread();
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(100) {
+        std::hint::spin_loop();
+    }
+    gort::runtime::unlock_os_thread();
+}
+
 /// Uses at least `bytes` of stack.
 #[inline(never)]
 pub(super) fn deep(bytes: usize) -> usize {
