@@ -44,7 +44,9 @@ pub fn chan<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
 ///
 /// - `go!(closure)` runs the closure.
 /// - `go!(f(a, b))` and `go!(x.method(a))` evaluate the function value, the receiver and the arguments
-///   now, in the calling goroutine; the call itself happens in the new one.
+///   now, in the calling goroutine; the call itself happens in the new one. So `go!(drop(f(x)))` runs
+///   `f(x)` here and leaves only the `drop` to the new goroutine: Go's rule. Write `go!(|| drop(f(x)))`,
+///   or `go!(f(x))`, to have it run there.
 /// - `go! { statements }` is `go!(move || { statements })`.
 /// - Options come first: `go!(name = "worker", stack_size = 1 << 20; f(a))`.
 ///
