@@ -217,9 +217,9 @@ impl Socket {
         super::calls::shutdown(self.fd());
     }
 
-    /// The end of what a peer has sent, unless it is that of a socket that was closed here while it was read.
+    /// What the kernel tells is of the peer, unless the socket was closed here meanwhile.
     #[cold]
-    pub(super) fn end_of_file(&self) -> io::Result<()> {
+    pub(super) fn check_open(&self) -> io::Result<()> {
         let (_, side) = self.half(Dir::Read);
         if side.deadline() == CLOSED { Err(closed()) } else { Ok(()) }
     }
@@ -279,7 +279,7 @@ impl Socket {
                 match call() {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Ok(Done::More(r) | Done::Exhausted(r)) => break Ok(r),
-                    Err(e) => break Err(e),
+                    Err(e) => break Err(unless_closed(side, e)),
                 }
             };
         }
@@ -301,7 +301,7 @@ impl Socket {
                     }
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(e) => return Err(e),
+                    Err(e) => return Err(unless_closed(side, e)),
                 }
             }
             self.register()?;
@@ -390,6 +390,12 @@ fn check_slow(deadline: u64) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"));
     }
     Ok(())
+}
+
+/// The kernel's error, unless it is what the kernel says of a socket that was closed here meanwhile.
+#[cold]
+fn unless_closed(side: &Side, e: io::Error) -> io::Error {
+    if side.deadline() == CLOSED { closed() } else { e }
 }
 
 /// Go: `net.ErrClosed`.

@@ -24,7 +24,7 @@ impl Socket {
         self.run_stream(Dir::Read, || {
             let n = calls::recv(self.fd(), buf, 0)?;
             if n == 0 {
-                self.end_of_file()?;
+                self.check_open()?;
             }
             Ok(got(n, buf.len(), hints))
         })
@@ -35,7 +35,7 @@ impl Socket {
         self.run_stream(Dir::Read, || {
             let n = calls::recv_vectored(self.fd(), bufs)?;
             if n == 0 {
-                self.end_of_file()?;
+                self.check_open()?;
             }
             Ok(got(n, asked, hints && bufs.len() <= calls::IOV_MAX))
         })
@@ -45,7 +45,7 @@ impl Socket {
         self.run(Dir::Read, || {
             let n = calls::recv(self.fd(), buf, libc::MSG_PEEK)?;
             if n == 0 {
-                self.end_of_file()?;
+                self.check_open()?;
             }
             Ok(n)
         })
@@ -81,6 +81,8 @@ impl Socket {
     }
 
     pub(super) fn wait_readable(&self) -> io::Result<()> {
-        self.run(Dir::Read, || if calls::is_readable(self.fd())? { Ok(()) } else { Err(would_block()) })
+        self.run(Dir::Read, || {
+            if calls::is_readable(self.fd())? { self.check_open() } else { Err(would_block()) }
+        })
     }
 }

@@ -15,14 +15,17 @@ use super::tcp_stream::TcpStream;
 /// A socket that accepts TCP connections: [`std::net::TcpListener`], whose operations make a goroutine wait and
 /// not its thread.
 ///
-/// ```no_run
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
 /// use std::io::{Read, Write};
+/// use gort::net::{TcpListener, TcpStream};
 ///
-/// #[gort::main]
-/// fn main() -> std::io::Result<()> {
-///     let listener = gort::net::TcpListener::bind("127.0.0.1:7")?;
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// gort::go!(move || {
 ///     for stream in listener.incoming() {
-///         let mut stream = stream?;
+///         let mut stream = stream.unwrap();
 ///         // A goroutine a connection, in straight lines.
 ///         gort::go!(move || {
 ///             let mut buf = [0; 4096];
@@ -31,8 +34,44 @@ use super::tcp_stream::TcpStream;
 ///             }
 ///         });
 ///     }
-///     Ok(())
-/// }
+/// });
+/// let mut client = TcpStream::connect(address)?;
+/// client.write_all(b"hello")?;
+/// let mut echo = [0; 5];
+/// client.read_exact(&mut echo)?;
+/// assert_eq!(&echo, b"hello");
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// Ways not to wait for a connection for good:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::ErrorKind;
+/// use std::time::{Duration, Instant};
+/// use gort::net::TcpListener;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// listener.set_nonblocking(true)?;
+/// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+/// listener.set_nonblocking(false)?;
+///
+/// listener.set_deadline(Some(Instant::now() + Duration::from_millis(1)))?;
+/// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::TimedOut);
+/// listener.set_deadline(None)?;
+///
+/// let same = listener.try_clone()?;
+/// let accepts = gort::spawn(move || same.accept().map(drop));
+/// listener.close();
+/// assert_eq!(accepts.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+///
+/// listener.set_ttl(64)?;
+/// assert_eq!(listener.ttl()?, 64);
+/// assert!(listener.take_error()?.is_none());
+/// # Ok(())
+/// # }).unwrap();
 /// ```
 #[doc(alias = "TCPListener")]
 pub struct TcpListener(Socket);

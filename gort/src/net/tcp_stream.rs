@@ -13,6 +13,9 @@ use crate::sys::clock::{self, NEVER};
 
 /// A TCP connection: [`std::net::TcpStream`], whose operations make a goroutine wait and not its thread.
 ///
+/// Any number of goroutines and plain threads may use one connection at a time. Those that read, and those that
+/// write, wait for each other; a read and a write do not.
+///
 /// ```
 /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
 /// # gort::run(|| -> std::io::Result<()> {
@@ -32,8 +35,82 @@ use crate::sys::clock::{self, NEVER};
 /// # }).unwrap();
 /// ```
 ///
-/// Any number of goroutines and plain threads may use one connection at a time. Those that read, and those that
-/// write, wait for each other; a read and a write do not.
+/// Addresses, options, `peek` and half a shutdown:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::{Read, Write};
+/// use std::time::Duration;
+/// use gort::net::{Shutdown, TcpListener, TcpStream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut a = TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_secs(5))?;
+/// let (mut b, peer) = listener.accept()?;
+/// assert_eq!((a.local_addr()?, a.peer_addr()?), (peer, b.local_addr()?));
+///
+/// a.set_nodelay(true)?;
+/// assert!(a.nodelay()?);
+/// a.set_ttl(64)?;
+/// assert_eq!(a.ttl()?, 64);
+///
+/// a.write_all(b"hello")?;
+/// a.shutdown(Shutdown::Write)?;
+/// let mut first = [0];
+/// b.peek(&mut first)?;
+/// assert_eq!(&first, b"h");
+/// let mut text = String::new();
+/// b.read_to_string(&mut text)?;
+/// assert_eq!(text, "hello");
+/// // The other direction is open still.
+/// b.write_all(b"bye")?;
+/// a.read_exact(&mut [0; 3])?;
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// Timeouts, deadlines and the end by another goroutine:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::{ErrorKind, Read, Write};
+/// use std::time::{Duration, Instant};
+/// use gort::net::{TcpListener, TcpStream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut a = TcpStream::connect(listener.local_addr()?)?;
+/// let (mut b, _) = listener.accept()?;
+///
+/// a.set_read_timeout(Some(Duration::from_micros(50)))?;
+/// a.set_write_timeout(Some(Duration::from_secs(1)))?;
+/// assert_eq!(a.read_timeout()?, Some(Duration::from_micros(50)));
+/// assert_eq!(a.write_timeout()?, Some(Duration::from_secs(1)));
+/// assert_eq!(a.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_read_timeout(None)?;
+///
+/// a.set_read_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::TimedOut);
+/// a.set_write_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.write(b"late").unwrap_err().kind(), ErrorKind::TimedOut);
+/// // Both at once: from now on there is none.
+/// a.set_deadline(None)?;
+///
+/// a.set_nonblocking(true)?;
+/// assert_eq!(a.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_nonblocking(false)?;
+///
+/// let mut same = a.try_clone()?;
+/// let reads = gort::spawn(move || same.read(&mut [0; 8]));
+/// a.close();
+/// assert_eq!(reads.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+/// // The peer sees the end. Waiting for that needs no buffer.
+/// b.wait_readable()?;
+/// assert_eq!(b.read(&mut [0; 8])?, 0);
+/// assert!(b.take_error()?.is_none());
+/// # Ok(())
+/// # }).unwrap();
+/// ```
 #[doc(alias = "TCPConn")]
 pub struct TcpStream(Socket);
 

@@ -31,6 +31,103 @@ use super::socket::{Dir, Socket, View};
 /// # Ok(())
 /// # }).unwrap();
 /// ```
+/// Sockets that are connected to each other:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use gort::net::UdpSocket;
+///
+/// let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// a.connect(b.local_addr()?)?;
+/// b.connect(a.local_addr()?)?;
+/// assert_eq!(a.peer_addr()?, b.local_addr()?);
+/// a.send(b"hello")?;
+/// let mut buf = [0; 8];
+/// // The datagram stays until it is received.
+/// assert_eq!(b.peek(&mut buf)?, 5);
+/// assert_eq!(b.peek_from(&mut buf)?, (5, a.local_addr()?));
+/// assert_eq!(b.recv(&mut buf)?, 5);
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// Timeouts, deadlines and the end by another goroutine:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::ErrorKind;
+/// use std::time::{Duration, Instant};
+/// use gort::net::UdpSocket;
+///
+/// let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// a.connect(b.local_addr()?)?;
+/// b.connect(a.local_addr()?)?;
+///
+/// a.set_read_timeout(Some(Duration::from_micros(50)))?;
+/// a.set_write_timeout(Some(Duration::from_secs(1)))?;
+/// assert_eq!(a.read_timeout()?, Some(Duration::from_micros(50)));
+/// assert_eq!(a.write_timeout()?, Some(Duration::from_secs(1)));
+/// assert_eq!(a.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_read_timeout(None)?;
+///
+/// a.set_read_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::TimedOut);
+/// a.set_write_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.send(b"late").unwrap_err().kind(), ErrorKind::TimedOut);
+/// // Both at once: from now on there is none.
+/// a.set_deadline(None)?;
+///
+/// a.set_nonblocking(true)?;
+/// assert_eq!(a.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_nonblocking(false)?;
+///
+/// b.send(b"hello")?;
+/// // Waiting needs no buffer.
+/// a.wait_readable()?;
+/// assert_eq!(a.recv(&mut [0; 8])?, 5);
+///
+/// let same = a.try_clone()?;
+/// let receives = gort::spawn(move || same.recv(&mut [0; 8]));
+/// a.close();
+/// assert_eq!(receives.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+/// assert!(b.take_error()?.is_none());
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// Options, which are std's:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use gort::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+///
+/// let socket = UdpSocket::bind("127.0.0.1:0")?;
+/// socket.set_broadcast(true)?;
+/// assert!(socket.broadcast()?);
+/// socket.set_ttl(64)?;
+/// assert_eq!(socket.ttl()?, 64);
+/// socket.set_multicast_loop_v4(false)?;
+/// assert!(!socket.multicast_loop_v4()?);
+/// socket.set_multicast_ttl_v4(2)?;
+/// assert_eq!(socket.multicast_ttl_v4()?, 2);
+/// let group = Ipv4Addr::new(224, 0, 0, 123);
+/// socket.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
+/// socket.leave_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
+///
+/// // Machines without IPv6 exist.
+/// if let Ok(socket) = UdpSocket::bind("[::1]:0") {
+///     socket.set_multicast_loop_v6(false)?;
+///     assert!(!socket.multicast_loop_v6()?);
+///     let group = Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 0x123);
+///     socket.join_multicast_v6(&group, 1)?;
+///     socket.leave_multicast_v6(&group, 1)?;
+/// }
+/// # Ok(())
+/// # }).unwrap();
+/// ```
 #[doc(alias = "UDPConn")]
 pub struct UdpSocket(Socket);
 

@@ -31,6 +31,83 @@ use crate::sys::clock;
 /// # Ok(())
 /// # }).unwrap();
 /// ```
+/// Sockets with addresses:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::os::linux::net::SocketAddrExt;
+/// use gort::net::{Shutdown, UnixDatagram};
+/// use gort::net::unix::SocketAddr;
+///
+/// let path = std::env::temp_dir().join(format!("gort-datagram-{}", std::process::id()));
+/// let server = UnixDatagram::bind(&path)?;
+/// // A name that is no file's.
+/// let name = SocketAddr::from_abstract_name(format!("gort-datagram-{}", std::process::id()))?;
+/// let client = UnixDatagram::bind_addr(&name)?;
+/// let mut buf = [0; 8];
+///
+/// client.send_to(b"hello", &path)?;
+/// let (n, sender) = server.recv_from(&mut buf)?;
+/// assert_eq!((n, sender.as_abstract_name()), (5, name.as_abstract_name()));
+/// server.send_to_addr(b"bye", &sender)?;
+/// assert_eq!(client.recv(&mut buf)?, 3);
+///
+/// let other = UnixDatagram::unbound()?;
+/// other.connect_addr(&name)?;
+/// other.connect(&path)?;
+/// assert_eq!(other.peer_addr()?.as_pathname(), Some(&*path));
+/// assert!(other.local_addr()?.is_unnamed());
+/// other.send(b"hello")?;
+/// assert_eq!(server.recv(&mut buf)?, 5);
+/// other.shutdown(Shutdown::Both)?;
+/// assert!(other.send(b"hello").is_err());
+/// std::fs::remove_file(&path)?;
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// Timeouts, deadlines and the end by another goroutine:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::ErrorKind;
+/// use std::time::{Duration, Instant};
+///
+/// let (a, b) = gort::net::UnixDatagram::pair()?;
+///
+/// a.set_read_timeout(Some(Duration::from_micros(50)))?;
+/// a.set_write_timeout(Some(Duration::from_secs(1)))?;
+/// assert_eq!(a.read_timeout()?, Some(Duration::from_micros(50)));
+/// assert_eq!(a.write_timeout()?, Some(Duration::from_secs(1)));
+/// assert_eq!(a.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_read_timeout(None)?;
+///
+/// a.set_read_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::TimedOut);
+/// a.set_write_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.send(b"late").unwrap_err().kind(), ErrorKind::TimedOut);
+/// // Both at once: from now on there is none.
+/// a.set_deadline(None)?;
+///
+/// a.set_nonblocking(true)?;
+/// assert_eq!(a.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_nonblocking(false)?;
+///
+/// b.send(b"hello")?;
+/// // Waiting needs no buffer.
+/// a.wait_readable()?;
+/// assert_eq!(a.recv(&mut [0; 8])?, 5);
+///
+/// let same = a.try_clone()?;
+/// let receives = gort::spawn(move || same.recv(&mut [0; 8]));
+/// a.close();
+/// assert_eq!(receives.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+/// assert!(b.take_error()?.is_none());
+/// # Ok(())
+/// # }).unwrap();
+/// ```
 pub struct UnixDatagram(Socket);
 
 descriptor!(UnixDatagram, std_unix::UnixDatagram, nonblocking: true);
@@ -100,7 +177,10 @@ impl UnixDatagram {
     /// The kernel's.
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.0.run(Dir::Read, || match self.std().recv_from(buf) {
-            Err(e) if self.is_at_end(&e) => Ok((0, SocketAddr::from_pathname("")?)),
+            Err(e) if self.is_at_end(&e) => {
+                self.0.check_open()?;
+                Ok((0, SocketAddr::from_pathname("")?))
+            }
             other => other,
         })
     }
@@ -111,7 +191,7 @@ impl UnixDatagram {
     /// The kernel's.
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.run(Dir::Read, || match self.std().recv(buf) {
-            Err(e) if self.is_at_end(&e) => Ok(0),
+            Err(e) if self.is_at_end(&e) => self.0.check_open().map(|()| 0),
             other => other,
         })
     }

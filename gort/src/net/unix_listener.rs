@@ -16,15 +16,60 @@ use super::unix_stream::UnixStream;
 /// A Unix socket that accepts connections: [`std::os::unix::net::UnixListener`], whose operations make a goroutine
 /// wait and not its thread.
 ///
-/// ```no_run
-/// # fn f() -> std::io::Result<()> {
-/// let listener = gort::net::UnixListener::bind("/run/app.sock")?;
-/// for stream in listener.incoming() {
-///     let stream = stream?;
-///     gort::go!(move || { std::io::copy(&mut &stream, &mut &stream) });
-/// }
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::{Read, Write};
+/// use gort::net::{UnixListener, UnixStream};
+///
+/// let path = std::env::temp_dir().join(format!("gort-listener-{}", std::process::id()));
+/// let listener = UnixListener::bind(&path)?;
+/// gort::go!(move || {
+///     for stream in listener.incoming() {
+///         let stream = stream.unwrap();
+///         gort::go!(move || std::io::copy(&mut &stream, &mut &stream));
+///     }
+/// });
+/// let mut client = UnixStream::connect(&path)?;
+/// std::fs::remove_file(&path)?;
+/// client.write_all(b"hello")?;
+/// let mut echo = [0; 5];
+/// client.read_exact(&mut echo)?;
+/// assert_eq!(&echo, b"hello");
 /// # Ok(())
-/// # }
+/// # }).unwrap();
+/// ```
+///
+/// Ways not to wait for a connection for good:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::ErrorKind;
+/// use std::os::linux::net::SocketAddrExt;
+/// use std::time::{Duration, Instant};
+/// use gort::net::UnixListener;
+/// use gort::net::unix::SocketAddr;
+///
+/// // A name that is no file's.
+/// let name = format!("gort-listener-{}", std::process::id());
+/// let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
+/// assert_eq!(listener.local_addr()?.as_abstract_name(), Some(name.as_bytes()));
+/// listener.set_nonblocking(true)?;
+/// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+/// listener.set_nonblocking(false)?;
+///
+/// listener.set_deadline(Some(Instant::now() + Duration::from_millis(1)))?;
+/// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::TimedOut);
+/// listener.set_deadline(None)?;
+///
+/// let same = listener.try_clone()?;
+/// let accepts = gort::spawn(move || same.accept().map(drop));
+/// listener.close();
+/// assert_eq!(accepts.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+/// assert!(listener.take_error()?.is_none());
+/// # Ok(())
+/// # }).unwrap();
 /// ```
 pub struct UnixListener(Socket);
 

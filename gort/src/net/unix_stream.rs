@@ -29,6 +29,73 @@ use super::socket::{Dir, Socket, View};
 /// # Ok(())
 /// # }).unwrap();
 /// ```
+/// Addresses and half a shutdown:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::{Read, Write};
+/// use gort::net::{Shutdown, UnixListener, UnixStream};
+/// use gort::net::unix::SocketAddr;
+///
+/// let path = std::env::temp_dir().join(format!("gort-stream-{}", std::process::id()));
+/// let listener = UnixListener::bind(&path)?;
+/// let mut a = UnixStream::connect(&path)?;
+/// let (mut b, _) = listener.accept()?;
+/// assert_eq!(a.peer_addr()?.as_pathname(), Some(&*path));
+/// assert!(a.local_addr()?.is_unnamed());
+///
+/// a.write_all(b"hello")?;
+/// a.shutdown(Shutdown::Write)?;
+/// let mut text = String::new();
+/// b.read_to_string(&mut text)?;
+/// assert_eq!(text, "hello");
+///
+/// UnixStream::connect_addr(&SocketAddr::from_pathname(&path)?)?;
+/// std::fs::remove_file(&path)?;
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+///
+/// Timeouts, deadlines and the end by another goroutine:
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| -> std::io::Result<()> {
+/// use std::io::{ErrorKind, Read, Write};
+/// use std::time::{Duration, Instant};
+///
+/// let (mut a, mut b) = gort::net::UnixStream::pair()?;
+///
+/// a.set_read_timeout(Some(Duration::from_micros(50)))?;
+/// a.set_write_timeout(Some(Duration::from_secs(1)))?;
+/// assert_eq!(a.read_timeout()?, Some(Duration::from_micros(50)));
+/// assert_eq!(a.write_timeout()?, Some(Duration::from_secs(1)));
+/// assert_eq!(a.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_read_timeout(None)?;
+///
+/// a.set_read_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::TimedOut);
+/// a.set_write_deadline(Some(Instant::now()))?;
+/// assert_eq!(a.write(b"late").unwrap_err().kind(), ErrorKind::TimedOut);
+/// // Both at once: from now on there is none.
+/// a.set_deadline(None)?;
+///
+/// a.set_nonblocking(true)?;
+/// assert_eq!(a.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// a.set_nonblocking(false)?;
+///
+/// let mut same = a.try_clone()?;
+/// let reads = gort::spawn(move || same.read(&mut [0; 8]));
+/// a.close();
+/// assert_eq!(reads.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+/// // The peer sees the end. Waiting for that needs no buffer.
+/// b.wait_readable()?;
+/// assert_eq!(b.read(&mut [0; 8])?, 0);
+/// assert!(b.take_error()?.is_none());
+/// # Ok(())
+/// # }).unwrap();
+/// ```
 #[doc(alias = "UnixConn")]
 pub struct UnixStream(Socket);
 
@@ -64,6 +131,9 @@ impl UnixStream {
     ///
     /// # Errors
     /// The kernel's.
+    ///
+    /// # Panics
+    /// When no runtime runs.
     pub fn pair() -> io::Result<(Self, Self)> {
         crate::sched::current::require_runtime();
         let (a, b) = std_unix::UnixStream::pair()?;
