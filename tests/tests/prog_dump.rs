@@ -135,10 +135,10 @@ fn sigquit_with_levels() {
     assert_eq!(code, Some(2), "{text}");
     assert!(text.starts_with("SIGQUIT: quit\n") && !text.contains("goroutine"), "{text}");
     let text = quit_answered("all_states", &[("GOTRACEBACK", "system")]);
-    has(&text, &["goroutine 1 gp=0x", "m=nil [sleep]:\n", "gort::sched::park::gopark()\n", " pc=0x"]);
+    has(&text, &["goroutine 1 gp=0x", "m=nil [sleep]:\n", "gort::sched::park::gopark_inline()\n", " pc=0x"]);
     let (_, signal, text) = quit("all_states", &[("GOTRACEBACK", "crash")]);
     assert_eq!(signal, Some(libc::SIGABRT), "{text}");
-    has(&text, &["goroutine 1 gp=0x", "gort::sched::park::gopark()\n"]);
+    has(&text, &["goroutine 1 gp=0x", "gort::sched::park::gopark_inline()\n"]);
 }
 
 /// Whatever the interrupted thread was doing: allocating, unwinding, switching, making goroutines.
