@@ -151,7 +151,7 @@ pub(crate) fn minit(mp: &'static M) {
     if mp.tid.load(Ordering::Relaxed) == std::process::id() as i32 {
         thread::set_slack();
     } else {
-        thread::set_name_and_slack(&format!("gort-m{}", mp.id));
+        thread::set_name_and_slack(format_args!("gort-m{}", mp.id));
     }
     thread::set_turn(TURN);
     let size = gsignal_size();
