@@ -160,34 +160,51 @@ fn far_end(addr: &str, connections: usize) -> std::io::Result<()> {
 
 fn many_connections() {
     let connections = std::env::var("NET_CONNECTIONS").map_or(2_000, |n| n.parse().expect("a number"));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let addr = listener.local_addr().unwrap().to_string();
-    let far = gort::spawn(move || gort::blocking_on_system_stack(|| far_end(&addr, connections).unwrap()));
-    let echoed = Arc::new(AtomicUsize::new(0));
     let descriptors = open_descriptors();
     let before = gort::num_goroutine();
-    for _ in 0..connections {
-        let (mut stream, _) = listener.accept().unwrap();
-        let echoed = echoed.clone();
-        gort::go!(move || {
-            let mut buf = [0; 256];
-            loop {
-                stream.wait_readable().unwrap();
-                match stream.read(&mut buf).unwrap() {
-                    0 => break,
-                    n => stream.write_all(&buf[..n]).unwrap(),
-                }
-                echoed.fetch_add(1, Ordering::Relaxed);
+    let far = gort::spawn(move || gort::blocking_on_system_stack(|| far_end(&addr, connections).unwrap()));
+    let echoed = Arc::new(AtomicUsize::new(0));
+    // Not so many but until the far end is done: a late packet of a connection that is long over, to a listener that had
+    // this port before, may make the kernel hand out one that nobody is at the other end of.
+    let accepting = gort::spawn({
+        let (listener, echoed) = (listener.clone(), echoed.clone());
+        move || {
+            let mut all = Vec::new();
+            while let Ok((stream, _)) = listener.accept() {
+                let stream = Arc::new(stream);
+                all.push(stream.clone());
+                let echoed = echoed.clone();
+                gort::go!(move || echo(&stream, &echoed));
             }
-        });
-    }
+            all
+        }
+    });
     far.join().unwrap();
-    while gort::num_goroutine() >= before {
+    listener.close();
+    let all = accepting.join().unwrap();
+    assert!(all.len() >= connections);
+    all.iter().for_each(|stream| stream.close());
+    drop((all, listener));
+    while gort::num_goroutine() > before {
         gort::yield_now();
     }
     assert!(echoed.load(Ordering::Relaxed) >= 3 * connections);
     // What the child took while it was started is gone with it.
     assert!(open_descriptors() <= descriptors, "descriptors");
+}
+
+/// Says back what comes, until the end or until the stream is closed.
+fn echo(mut stream: &TcpStream, echoed: &AtomicUsize) {
+    let mut buf = [0; 256];
+    while stream.wait_readable().is_ok() {
+        match stream.read(&mut buf) {
+            Ok(n) if n > 0 => stream.write_all(&buf[..n]).unwrap(),
+            _ => return,
+        }
+        echoed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// One after the other, as each counts what the process has.

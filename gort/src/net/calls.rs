@@ -24,6 +24,13 @@ pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     check(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags) })
 }
 
+/// As many connections as the kernel allows may wait for `accept`, as in Go: std's 128 are not enough for thousands that
+/// come at once, of which the kernel then loses first packets. Go: sock_linux.go `maxListenerBacklog`.
+pub(super) fn listen_long(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: no memory is passed. The kernel clamps the number to `net.core.somaxconn`.
+    check(unsafe { libc::listen(fd.as_raw_fd(), libc::c_int::MAX) } as isize).map(drop)
+}
+
 /// The most buffers that one call takes; std passes no more either.
 pub(super) const IOV_MAX: usize = 1024;
 

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
+use super::calls;
 use super::descriptor::descriptor;
 use super::resolve::on_system_stack;
 use super::socket::{Dir, Socket, View};
@@ -94,7 +95,9 @@ impl TcpListener {
     /// ```
     #[doc(alias = "Listen")]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
-        Self::adopt(on_system_stack(|| std::net::TcpListener::bind(addr))?.into())
+        let listener = on_system_stack(|| std::net::TcpListener::bind(addr))?;
+        calls::listen_long(listener.as_fd())?;
+        Self::adopt(listener.into())
     }
 
     /// The next connection and its peer's address; waits for one.

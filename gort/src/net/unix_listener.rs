@@ -9,6 +9,7 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::time::Instant;
 
+use super::calls;
 use super::descriptor::{delegate, descriptor};
 use super::socket::{Dir, Socket, View};
 use super::unix_stream::UnixStream;
@@ -85,7 +86,9 @@ impl UnixListener {
     /// When no runtime runs.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         crate::sched::current::require_runtime();
-        Self::adopt(std_unix::UnixListener::bind(path)?.into())
+        let listener = std_unix::UnixListener::bind(path)?;
+        calls::listen_long(listener.as_fd())?;
+        Self::adopt(listener.into())
     }
 
     /// [`bind`](Self::bind) to an address.
@@ -97,7 +100,9 @@ impl UnixListener {
     /// When no runtime runs.
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
         crate::sched::current::require_runtime();
-        Self::adopt(std_unix::UnixListener::bind_addr(addr)?.into())
+        let listener = std_unix::UnixListener::bind_addr(addr)?;
+        calls::listen_long(listener.as_fd())?;
+        Self::adopt(listener.into())
     }
 
     /// The next connection and its peer's address; waits for one.
