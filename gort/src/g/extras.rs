@@ -99,7 +99,7 @@ pub(crate) unsafe fn change<R>(gp: &'static G, f: impl FnOnce(&mut Shown) -> R) 
 /// A copy of what tracebacks show: nothing while it is being changed. Allocates nothing, for handlers.
 ///
 /// # Safety
-/// The goroutine does not run: it is the caller, is interrupted by it, or is held by its scan bit.
+/// The goroutine does not run: it is the caller, is interrupted by it, or is held by its scan word.
 pub(crate) unsafe fn shown_if_quiet(gp: &'static G) -> Shown {
     // SAFETY: null or made by `of`; freed by the goroutine alone, which clears the pointer before.
     match unsafe { gp.extras().as_ref() } {

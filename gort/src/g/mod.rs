@@ -137,7 +137,7 @@ mod descriptor {
         location: AtomicPtr<Location<'static>>,
         /// The goroutine that made it. Go: `parentGoid`.
         pub(crate) parent: AtomicU64,
-        /// What few goroutines have. Owned by the goroutine; dumps read it under the scan bit.
+        /// What few goroutines have. Owned by the goroutine; dumps read it under the scan word.
         extras: AtomicPtr<Extras>,
         slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
         /// See [`super::commit`].
@@ -253,7 +253,7 @@ mod descriptor {
             unsafe { self.guest.load(Ordering::Acquire).as_ref() }
         }
 
-        /// The goroutine on whose stack this one runs. For itself, or under its scan bit.
+        /// The goroutine on whose stack this one runs. For itself, or under its scan word.
         #[inline]
         pub(crate) fn host(&self) -> Option<&'static G> {
             if self.is_guest() { self.joiner.get() } else { None }

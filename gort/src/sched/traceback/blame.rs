@@ -41,7 +41,7 @@ enum Thing {
 /// What `gp` waits for, if that is known.
 ///
 /// # Safety
-/// It is Waiting, held by its scan bit, and its registers are saved.
+/// It is Waiting, held by its scan word, and its registers are saved.
 pub(super) unsafe fn wait_of(gp: &'static G) -> Option<Wait> {
     match gp.after.get() {
         After::JoinOn(target) => Some(Wait::for_end(target)),

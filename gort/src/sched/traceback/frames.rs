@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   the dump                                 on the goroutine's stack
-//!   scan bit; gobuf full
+//!   scan word; gobuf full
 //!   resume_ontop(walk) ──▶                   walk: collects                      (first time)
 //!   gobuf = context    ◀── resume            … waits in there
 //!   resume(walk | ASK) ──▶                   walk: collects once more            (next time)
@@ -196,7 +196,7 @@ extern "C" fn walk_ontop(mut transfer: Transfer) -> Transfer {
     }
 }
 
-/// The frames at `part` of the stack of a goroutine that is held by its scan bit and whose registers are saved. None
+/// The frames at `part` of the stack of a goroutine that is held by its scan word and whose registers are saved. None
 /// when too little of its stack is left. `give_back`: the pages below it that the walk has used go back to the kernel.
 pub(super) fn of_parked(gp: &'static G, part: Part, give_back: bool) -> Option<Trace> {
     let sp = gp.gobuf.sp();
@@ -207,7 +207,7 @@ pub(super) fn of_parked(gp: &'static G, part: Part, give_back: bool) -> Option<T
     let context = gp.gobuf.take().expect("the caller has looked");
     let request = Request { gp, part, frames: Frames::new() };
     let data = &raw const request as usize | ASK;
-    // SAFETY: the scan bit makes the context ours; `walk_ontop` jumps right back. When it is in there already, it
+    // SAFETY: the scan word makes the context ours; `walk_ontop` jumps right back. When it is in there already, it
     // is what the context resumes.
     let transfer =
         unsafe { if gp.walks.get() { context.resume(data) } else { context.resume_ontop(data, walk_ontop) } };

@@ -1,7 +1,7 @@
 //! Dumps: what every goroutine does, its frames, who made it, in Go's layout.
 //!
 //! A dump goes through the descriptors while goroutines run, park and end:
-//! - One that is parked or queued is held by the scan bit of its status word, so that nobody runs it, and its
+//! - One that is parked or queued is held by the scan word beside its status, so that nobody runs it, and its
 //!   stack is walked on the spot ([`frames`]).
 //! - One that runs is asked by a signal ([`ask`]); all of them together have 100 ms.
 //! - One that is just switching away (Waiting, its registers not saved yet) is looked at again.
