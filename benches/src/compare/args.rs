@@ -16,12 +16,15 @@ usage: cargo run --release -p benches --bin compare -- [OPTIONS]
   --peers P[,P]      only these peers (gort, go, may, tokio, threads, flume,
                      rayon, floor)
   --rounds N         how often everything is run (default 5)
-  --procs N          threads that run goroutines or tasks (default: CPUs)
+  --procs N[,N]      threads that run goroutines or tasks (default: CPUs);
+                     several: everything is run with each, and the table shows
+                     how the figures change
   --quick            a tenth of the work, and one round unless said otherwise
   --json FILE        write every sample to FILE as well
   --svg FILE         draw a chart
   --readme           put table and chart into benches/README.md; only of a run
-                     of everything
+                     of everything, or, in a place of its own, of one with
+                     several --procs
   --list             show the rows
 ";
 
@@ -35,23 +38,31 @@ pub(super) struct Options {
     pub(super) rows: Vec<&'static Row>,
     pub(super) peers: Vec<&'static str>,
     pub(super) rounds: usize,
-    pub(super) procs: Option<usize>,
+    /// One entry a setting that everything is run with; `None` is the peers' own default.
+    pub(super) procs: Vec<Option<usize>>,
     pub(super) quick: bool,
     pub(super) json: Option<PathBuf>,
     pub(super) svg: Option<PathBuf>,
     pub(super) readme: bool,
 }
 
+impl Options {
+    /// Whether the figures are to be compared between several settings of `GOMAXPROCS`.
+    pub(super) fn by_procs(&self) -> bool {
+        self.procs.len() > 1
+    }
+}
+
 pub(super) fn parse() -> Result<Command, lexopt::Error> {
     parse_from(lexopt::Parser::from_env())
 }
 
-fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
+pub(super) fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let mut options = Options {
         rows: ROWS.iter().collect(),
         peers: peers::NAMES.to_vec(),
         rounds: 0,
-        procs: None,
+        procs: vec![None],
         quick: false,
         json: None,
         svg: None,
@@ -61,15 +72,21 @@ fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         match arg {
             Long("only") => {
                 let names = parser.value()?.string()?;
-                options.rows = pick(&names, |name| ROWS.iter().find(|row| row.name == name))?;
+                options.rows =
+                    pick(&names, "row", &names_of_rows(), |name| ROWS.iter().find(|row| row.name == name))?;
             }
             Long("peers") => {
                 let names = parser.value()?.string()?;
-                options.peers =
-                    pick(&names, |name| peers::NAMES.iter().find(|known| **known == name).copied())?;
+                options.peers = pick(&names, "peer", peers::NAMES, |name| {
+                    peers::NAMES.iter().find(|known| **known == name).copied()
+                })?;
             }
-            Long("rounds") => options.rounds = positive(&mut parser)?,
-            Long("procs") => options.procs = Some(positive(&mut parser)?),
+            Long("rounds") => options.rounds = positive("--rounds", &parser.value()?.string()?)?,
+            Long("procs") => {
+                let numbers = parser.value()?.string()?;
+                let each = numbers.split(',').map(|number| positive("--procs", number).map(Some));
+                options.procs = each.collect::<Result<_, _>>()?;
+            }
             Long("quick") => options.quick = true,
             Long("json") => options.json = Some(parser.value()?.into()),
             Long("svg") => options.svg = Some(parser.value()?.into()),
@@ -82,22 +99,39 @@ fn parse_from(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     if options.rounds == 0 {
         options.rounds = if options.quick { 1 } else { 5 };
     }
-    let everything = options.rows.len() == ROWS.len() && options.peers == peers::NAMES && !options.quick;
-    if options.readme && !everything {
-        return Err("--readme shows runs of everything".into());
+    if options.by_procs() {
+        if options.svg.is_some() {
+            return Err("--svg shows runs with one --procs".into());
+        }
+        // Whose number is fixed.
+        options.rows.retain(|row| row.procs.is_none());
+    }
+    let everything = options.rows.len() == ROWS.len() && options.peers == peers::NAMES;
+    if options.readme && (options.quick || !everything && !options.by_procs()) {
+        return Err("--readme shows runs of everything, without --quick".into());
     }
     Ok(Command::Compare(options))
 }
 
-/// Looks each of the comma-separated names up.
-fn pick<T>(names: &str, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, lexopt::Error> {
-    names.split(',').map(|name| find(name).ok_or_else(|| format!("unknown name {name:?}").into())).collect()
+fn names_of_rows() -> Vec<&'static str> {
+    ROWS.iter().map(|row| row.name).collect()
 }
 
-fn positive(parser: &mut lexopt::Parser) -> Result<usize, lexopt::Error> {
-    match parser.value()?.parse()? {
-        0 => Err("0 where a positive number is needed".into()),
-        n => Ok(n),
+/// Looks each of the comma-separated names up.
+fn pick<T>(
+    names: &str,
+    what: &str,
+    known: &[&str],
+    find: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, lexopt::Error> {
+    let unknown = |name: &str| format!("no {what} {name:?}; there are {}", known.join(", "));
+    names.split(',').map(|name| find(name).ok_or_else(|| unknown(name).into())).collect()
+}
+
+fn positive(option: &str, number: &str) -> Result<usize, lexopt::Error> {
+    match number.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err(format!("{option} {number}: a positive number is needed").into()),
     }
 }
 
@@ -132,6 +166,9 @@ mod tests {
     #[test]
     fn the_readme_shows_nothing_less_than_everything() {
         assert!(options(&["--readme", "--rounds", "3"]).readme);
+        assert!(
+            options(&["--readme", "--procs", "1,2", "--only", "spawn,yield1", "--peers", "gort,go"]).readme
+        );
         for less in [&["--quick"][..], &["--only", "spawn"], &["--peers", "go"]] {
             let args = ["--readme"].iter().chain(less);
             assert!(parse_from(lexopt::Parser::from_args(args)).is_err(), "{less:?}");
@@ -139,8 +176,21 @@ mod tests {
     }
 
     #[test]
+    fn several_procs_leave_rows_out_that_fix_theirs() {
+        let options = options(&["--procs", "1,2,8"]);
+        assert_eq!(options.procs, [Some(1), Some(2), Some(8)]);
+        assert!(options.rows.len() > 20 && options.rows.iter().all(|row| row.procs.is_none()));
+    }
+
+    #[test]
     fn unknown_names_and_zeroes_are_refused() {
-        for args in [["--only", "spwan"], ["--peers", "erlang"], ["--rounds", "0"], ["--procs", "x"]] {
+        for args in [
+            ["--only", "spwan"],
+            ["--peers", "erlang"],
+            ["--rounds", "0"],
+            ["--procs", "x"],
+            ["--procs", "1,"],
+        ] {
             assert!(parse_from(lexopt::Parser::from_args(args)).is_err(), "{args:?}");
         }
     }

@@ -5,6 +5,7 @@
 //! minute of the machine falls on all alike; who starts changes by the round.
 
 mod args;
+mod by_procs;
 mod chart;
 mod golang;
 mod machine;
@@ -16,7 +17,7 @@ mod results;
 mod table;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use args::{Command, Options};
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
         }
         Ok(Command::List) => {
             for row in ROWS {
-                println!("{:<13} {} (n = {})", row.name, row.about, row.n);
+                println!("{:<13} {} (n = {})", row.name, row.about, table::thousands(row.n));
             }
             return ExitCode::SUCCESS;
         }
@@ -50,6 +51,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Err(error) = outputs(&options).try_for_each(writable) {
+        eprintln!("compare: {error}");
+        return ExitCode::from(2);
+    }
     let (peers, missing) = peers::build(&options.peers, &options.rows);
     for (name, why) in &missing {
         eprintln!("compare: without {name}: {why}");
@@ -64,19 +69,33 @@ pub fn main() -> ExitCode {
     }
 
     let results = measure(&options, &peers);
-    let table = table::show(&results, &peers);
+    let table = match &results[..] {
+        [one] => table::show(one, &peers),
+        several => by_procs::show(several, &options, &peers),
+    };
     print!("{table}");
     if let Err(error) = keep(&results, &options, &peers, &missing, &table) {
         eprintln!("compare: {error}");
         return ExitCode::FAILURE;
     }
     let ours_missing = missing.iter().any(|(name, _)| *name == OURS);
-    ExitCode::from((ours_missing || results.bad()) as u8)
+    ExitCode::from((ours_missing || results.iter().any(Results::bad)) as u8)
+}
+
+/// The files that the options ask for.
+fn outputs(options: &Options) -> impl Iterator<Item = &Path> {
+    [&options.json, &options.svg].into_iter().flatten().map(PathBuf::as_path)
+}
+
+/// Whether a file can be written: known before the run, which may take an hour.
+fn writable(file: &Path) -> Result<(), String> {
+    let opened = fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.map(drop).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Writes what the options ask for into files.
 fn keep(
-    results: &Results,
+    results: &[Results],
     options: &Options,
     peers: &[Peer],
     missing: &Missing,
@@ -89,32 +108,44 @@ fn keep(
         write(file, report::json(results, options, peers, missing))?;
     }
     if let Some(file) = &options.svg {
-        write(file, chart::svg(results, peers)?)?;
+        write(file, chart::svg(&results[0], peers)?)?;
     }
     if options.readme {
-        readme::write(options, missing, table, &chart::svg(results, peers)?)?;
+        let chart = if options.by_procs() { None } else { Some(chart::svg(&results[0], peers)?) };
+        readme::write(options, missing, table, chart)?;
     }
     Ok(())
 }
 
-fn measure(options: &Options, peers: &[Peer]) -> Results {
-    let mut results = Results::new(&options.rows, peers, options.quick);
+/// One [`Results`] for each of the `GOMAXPROCS` asked for.
+fn measure(options: &Options, peers: &[Peer]) -> Vec<Results> {
+    let empty = || Results::new(&options.rows, peers, options.quick);
+    let mut all: Vec<Results> = options.procs.iter().map(|_| empty()).collect();
     for round in 0..options.rounds {
         for row in &options.rows {
-            for turn in 0..peers.len() {
-                let peer = &peers[(round + turn) % peers.len()];
-                if let Some(n) = results.due(row, peer.name) {
-                    let outcome = process::run(peer, row, n, options.procs);
-                    progress(round, options.rounds, row, peer, &outcome);
-                    results.add(row, peer.name, outcome);
+            for (results, &procs) in all.iter_mut().zip(&options.procs) {
+                for turn in 0..peers.len() {
+                    let peer = &peers[(round + turn) % peers.len()];
+                    if let Some(n) = results.due(row, peer.name) {
+                        let outcome = process::run(peer, row, n, procs);
+                        progress(round, options, procs, row, peer, &outcome);
+                        results.add(row, peer.name, outcome);
+                    }
                 }
             }
         }
     }
-    results
+    all
 }
 
-fn progress(round: usize, rounds: usize, row: &Row, peer: &Peer, outcome: &process::Ended) {
+fn progress(
+    round: usize,
+    options: &Options,
+    procs: Option<usize>,
+    row: &Row,
+    peer: &Peer,
+    outcome: &process::Ended,
+) {
     let metric = &row.metrics[0];
     let what = match outcome {
         Ok(Outcome::Measured(metrics)) => match metrics.get(metric.key) {
@@ -125,5 +156,9 @@ fn progress(round: usize, rounds: usize, row: &Row, peer: &Peer, outcome: &proce
         Ok(Outcome::Unsupported(why)) => format!("unsupported: {why}"),
         Err(failure) => format!("{}: {}", failure.word(), failure.why()),
     };
-    eprintln!("round {}/{rounds}  {:<13} {:<8} {what}", round + 1, row.name, peer.name);
+    let with = match procs.filter(|_| options.by_procs()) {
+        Some(procs) => format!("GOMAXPROCS={procs:<3} "),
+        None => String::new(),
+    };
+    eprintln!("round {}/{}  {with}{:<13} {:<8} {what}", round + 1, options.rounds, row.name, peer.name);
 }

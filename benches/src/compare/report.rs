@@ -9,27 +9,37 @@ use super::peers::{Missing, Peer};
 use super::results::{Cell, Results};
 use crate::rows::{Metric, Row, Target};
 
-/// The text of the JSON file.
-pub(super) fn json(results: &Results, options: &Options, peers: &[Peer], missing: &Missing) -> String {
-    let rows: Vec<Value> = results
-        .rows()
-        .flat_map(|row| row.metrics.iter().map(move |metric| (row, metric)))
-        .map(|(row, metric)| entry(results, row, metric, peers))
-        .collect();
+/// The text of the JSON file: `rows`, or `by_procs` with the rows of each setting.
+pub(super) fn json(results: &[Results], options: &Options, peers: &[Peer], missing: &Missing) -> String {
     let missing: Map<_, _> = missing.iter().map(|(name, why)| (name.to_string(), json!(why))).collect();
-    let report = json!({
+    let mut report = json!({
         "date": machine::date(),
         "machine": machine::machine(),
         "versions": machine::versions(),
         "settings": {
             "rounds": options.rounds,
-            "procs": options.procs,
+            "procs": options.procs[0],
             "quick": options.quick,
         },
         "missing": missing,
-        "rows": rows,
     });
+    if options.by_procs() {
+        let settings = options.procs.iter().zip(results);
+        let settings = settings.map(|(procs, one)| json!({ "procs": procs, "rows": rows(one, peers) }));
+        report["settings"]["procs"] = json!(options.procs);
+        report["by_procs"] = settings.collect();
+    } else {
+        report["rows"] = rows(&results[0], peers);
+    }
     format!("{report:#}\n")
+}
+
+fn rows(results: &Results, peers: &[Peer]) -> Value {
+    results
+        .rows()
+        .flat_map(|row| row.metrics.iter().map(move |metric| (row, metric)))
+        .map(|(row, metric)| entry(results, row, metric, peers))
+        .collect()
 }
 
 fn entry(results: &Results, row: &Row, metric: &Metric, peers: &[Peer]) -> Value {

@@ -59,7 +59,7 @@ fn line(results: &Results, row: &Row, metric: &Metric, peers: &[Peer], ours: boo
     line
 }
 
-fn ratio(value: f64) -> String {
+pub(super) fn ratio(value: f64) -> String {
     format!("{value:.3}")
 }
 
@@ -95,7 +95,7 @@ fn tally(results: &Results) -> String {
 }
 
 /// The median, with the N behind it where that is not the row's.
-fn entry(cell: Option<&Cell>, metric: &Metric, n: u64) -> String {
+pub(super) fn entry(cell: Option<&Cell>, metric: &Metric, n: u64) -> String {
     let Some(cell) = cell else {
         return "–".to_string();
     };
@@ -117,7 +117,7 @@ pub(super) fn figure(value: f64) -> String {
     }
 }
 
-fn thousands(n: u64) -> String {
+pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -130,7 +130,7 @@ fn thousands(n: u64) -> String {
 }
 
 /// Lays the lines out in columns: the first to the left, the others right.
-fn align(lines: &[Vec<String>]) -> String {
+pub(super) fn align(lines: &[Vec<String>]) -> String {
     let chars = |text: &String| text.chars().count();
     let widths: Vec<usize> = (0..lines[0].len())
         .map(|column| lines.iter().map(|line| chars(&line[column])).max().unwrap())
