@@ -29,6 +29,8 @@ pub(crate) struct Waiter {
     /// The wait of its commit word, for one who waits for several things at once: a time-out, the arms
     /// of a select. To take such a waiter off is to win that wait; one that is lost is skipped.
     seq: Option<Seq>,
+    /// Whether `element` is for a message of any type: a scratch; see `channel/token.rs`.
+    erased: bool,
     /// Where the message is, or is to go. Null when there is no such place: the arm of a select.
     pub(crate) element: Cell<*mut ()>,
     /// Whether the operation was done for the waiter; false when it was woken by a close. Written by
@@ -49,19 +51,25 @@ impl Waiter {
     /// For the calling goroutine or thread, which waits for this alone.
     #[inline]
     pub(crate) fn new(element: *mut ()) -> Self {
-        Self::with_seq(current::g(), None, element)
+        Self::with_seq(current::g(), None, element, false)
     }
 
     /// For one of the things that `gp` waits for in its wait `seq`.
     pub(crate) fn committed(gp: &'static G, seq: Seq, element: *mut ()) -> Self {
-        Self::with_seq(gp, Some(seq), element)
+        Self::with_seq(gp, Some(seq), element, false)
+    }
+
+    /// [`committed`](Self::committed) by one who takes messages of any type.
+    pub(crate) fn erased(gp: &'static G, seq: Seq, element: *mut ()) -> Self {
+        Self::with_seq(gp, Some(seq), element, true)
     }
 
     #[inline]
-    fn with_seq(gp: &'static G, seq: Option<Seq>, element: *mut ()) -> Self {
+    fn with_seq(gp: &'static G, seq: Option<Seq>, element: *mut (), erased: bool) -> Self {
         Self {
             gp,
             seq,
+            erased,
             element: Cell::new(element),
             done: Cell::new(false),
             taken: Cell::new(false),
@@ -208,9 +216,9 @@ impl Popped {
         self.waiter().done.set(true);
     }
 
-    /// Whether it waits for several things.
-    pub(crate) fn is_committed(&self) -> bool {
-        self.waiter().seq.is_some()
+    /// Whether its element is a scratch for messages of any type.
+    pub(crate) fn is_erased(&self) -> bool {
+        self.waiter().erased
     }
 
     /// Says, under the lock still, that its operation will be done later, and keeps it for that.

@@ -9,7 +9,6 @@
 use std::mem::{ManuallyDrop, MaybeUninit};
 
 use super::core::{Chan, Got, Inner, Sent, Side};
-use super::token::Scratch;
 use super::{RecvTimeoutError, SendError, SendTimeoutError};
 use crate::g::wait_reason::WaitReason;
 use crate::sched::park;
@@ -87,18 +86,32 @@ impl<T> Chan<T> {
     #[inline(always)]
     pub(crate) fn recv(&self) -> Option<T> {
         park::check_preempt();
-        match self.attempt_recv() {
-            Got::Message(message) => Some(message),
-            Got::Closed => None,
-            Got::Promise(sender) => Some(self.await_promise(sender)),
-            Got::Empty => self.recv_parked(),
-        }
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: a place for a `T`.
+        let waits = match unsafe { self.attempt_recv(|_| place.as_mut_ptr()) } {
+            // SAFETY: it says that the message is there.
+            Got::Message => return Some(unsafe { place.assume_init() }),
+            Got::Closed => return None,
+            waits => waits,
+        };
+        // A small message that was there goes through registers, as nobody else knows its place; this one is known.
+        let mut known = MaybeUninit::uninit();
+        let place = if size_of::<T>() <= 2 * size_of::<usize>() { &mut known } else { &mut place };
+        let received = match waits {
+            Got::Promise(sender) => {
+                // SAFETY: a place for a `T`.
+                unsafe { self.await_promise(sender, place.as_mut_ptr()) };
+                true
+            }
+            _ => self.recv_parked(place),
+        };
+        // SAFETY: it says that the message is there.
+        received.then(|| unsafe { place.assume_init_read() })
     }
 
-    /// Waits for a message. The lock is held.
+    /// Waits for a message; whether one came. The lock is held.
     #[inline(always)]
-    fn recv_parked(&self) -> Option<T> {
-        let mut place = MaybeUninit::<T>::uninit();
+    fn recv_parked(&self, place: &mut MaybeUninit<T>) -> bool {
         let waiter = Waiter::new(place.as_mut_ptr().cast());
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
@@ -107,8 +120,8 @@ impl<T> Chan<T> {
         }
         inner.recvq.push(&waiter);
         self.park(WaitReason::ChanReceive);
-        // SAFETY: a sender has written it before it readied us.
-        waiter.done.get().then(|| unsafe { place.assume_init() })
+        // Then a sender has written it before it readied us.
+        waiter.done.get()
     }
 
     /// Receives; waits until `deadline` for a message.
@@ -116,19 +129,31 @@ impl<T> Chan<T> {
         if deadline == NEVER {
             return self.recv().ok_or(RecvTimeoutError::Disconnected);
         }
+        let mut place = MaybeUninit::uninit();
+        self.recv_until_into(deadline, &mut place)?;
+        // SAFETY: `Ok` says that the message is there.
+        Ok(unsafe { place.assume_init() })
+    }
+
+    /// `Ok` if a message has been put into `place`.
+    fn recv_until_into(&self, deadline: u64, place: &mut MaybeUninit<T>) -> Result<(), RecvTimeoutError> {
         park::check_preempt();
         loop {
-            match self.attempt_recv() {
-                Got::Message(message) => return Ok(message),
+            // SAFETY: a place for a `T`.
+            match unsafe { self.attempt_recv(|_| place.as_mut_ptr()) } {
+                Got::Message => return Ok(()),
                 Got::Closed => return Err(RecvTimeoutError::Disconnected),
-                Got::Promise(sender) => return Ok(self.await_promise(sender)),
+                Got::Promise(sender) => {
+                    // SAFETY: as above.
+                    unsafe { self.await_promise(sender, place.as_mut_ptr()) };
+                    return Ok(());
+                }
                 Got::Empty => {}
             }
             self.unlock();
-            let mut scratch = Scratch::new();
-            match self.wait_until(deadline, scratch.as_mut_ptr(), Side::Recv) {
-                // SAFETY: a sender has put it there.
-                (_, true) => return Ok(unsafe { scratch.take() }),
+            match self.wait_until(deadline, place.as_mut_ptr().cast(), Side::Recv) {
+                // A sender has put it there.
+                (_, true) => return Ok(()),
                 (true, false) => return Err(RecvTimeoutError::Disconnected),
                 (false, false) if crate::sys::clock::nanotime() < deadline => {}
                 (false, false) => return Err(RecvTimeoutError::Timeout),
@@ -137,19 +162,20 @@ impl<T> Chan<T> {
     }
 
     /// Waits for the message of a select that was won over. The lock is held.
+    ///
+    /// # Safety
+    /// A `T` can be written to `place`.
     #[cold]
     #[inline(never)]
-    pub(super) fn await_promise(&self, sender: Popped) -> T {
-        let mut place = MaybeUninit::<T>::uninit();
-        let waiter = Waiter::new(place.as_mut_ptr().cast());
+    pub(super) unsafe fn await_promise(&self, sender: Popped, place: *mut T) {
+        let waiter = Waiter::new(place.cast());
         sender.set_element((&raw const waiter).cast_mut().cast());
         sender.set_done();
         // Readied under the lock, against the rule: we park with the same breath. It takes the lock
         // before it looks, which is after we have parked.
         sender.ready();
+        // `complete_send` writes it before it readies us.
         self.park(WaitReason::ChanReceive);
-        // SAFETY: `fulfil_rendezvous` has written it before it readied us.
-        unsafe { place.assume_init() }
     }
 
     /// Waits in a queue until `deadline`: whether a waker took us off, and whether it did what we wait

@@ -11,9 +11,11 @@
 //!
 //! Go needs none of this: there a select's message is evaluated before it waits.
 
-use super::core::{Chan, Got, Inner, Side, hand_over};
+use super::core::{Chan, Got, Inner, Side};
+use std::mem::MaybeUninit;
+
+use super::SendError;
 use super::token::{self, State, Token};
-use super::{RecvError, SendError};
 use crate::g::wait_reason::WaitReason;
 use crate::sched::park;
 use crate::wait::{Chain, Popped, Waiter};
@@ -25,10 +27,23 @@ impl<T> Chan<T> {
         if !self.may_receive() {
             return false;
         }
-        let message = match self.attempt_recv() {
-            Got::Message(message) => message,
-            Got::Promise(sender) if stay => park::keep_thread(|| self.await_promise(sender)),
-            Got::Promise(sender) => self.await_promise(sender),
+        let scratch = token.scratch.as_mut_ptr();
+        // SAFETY: an open token's scratch is empty.
+        let place = |inner: &mut Inner<T>| unsafe { token::place(scratch, &mut inner.spare) };
+        // SAFETY: it is written to if it is asked for.
+        match unsafe { self.attempt_recv(place) } {
+            Got::Message => {}
+            Got::Promise(sender) => {
+                // SAFETY: the lock is held. The place is one for a `T`.
+                unsafe {
+                    let place = place(self.inner());
+                    if stay {
+                        park::keep_thread(|| self.await_promise(sender, place));
+                    } else {
+                        self.await_promise(sender, place);
+                    }
+                }
+            }
             Got::Closed => {
                 token.state = State::Closed;
                 return true;
@@ -37,9 +52,7 @@ impl<T> Chan<T> {
                 self.unlock();
                 return false;
             }
-        };
-        // SAFETY: an open token's scratch is empty.
-        unsafe { token::put(token.scratch.as_mut_ptr(), message) };
+        }
         token.state = State::Received;
         true
     }
@@ -103,8 +116,9 @@ impl<T> Chan<T> {
             State::Rendezvous(waiter) => {
                 // SAFETY: `await_promise` has left its waiter, which sleeps until it is readied.
                 let receiver = unsafe { Popped::sleeping(waiter.cast::<Waiter>()) };
-                // SAFETY: as above: nobody else knows the waiter.
-                unsafe { hand_over(&receiver, message) };
+                // SAFETY: as above: nobody else knows the waiter, whose place is one for a `T`.
+                unsafe { receiver.element().cast::<T>().write(message) };
+                receiver.set_done();
                 receiver.ready();
             }
             State::Promised => return self.redeem(message),
@@ -115,9 +129,9 @@ impl<T> Chan<T> {
 
     /// Gives the message to a receiver that was kept for it.
     fn fulfil(&self, receiver: Popped, message: T) {
-        let receiver = self.locked(|_| {
+        let receiver = self.locked(|inner| {
             // SAFETY: it was kept since it was taken off: it waits for this.
-            unsafe { hand_over(&receiver, message) };
+            unsafe { inner.hand_over(&receiver, message) };
             receiver.or_late()
         });
         receiver.ready();
@@ -137,7 +151,7 @@ impl<T> Chan<T> {
         match inner.recvq.pop() {
             Some(receiver) => {
                 // SAFETY: just taken off, under the lock.
-                unsafe { hand_over(&receiver, message) };
+                unsafe { inner.hand_over(&receiver, message) };
                 woken.push(receiver);
                 // The place is free again.
                 if let Some(sender) = inner.refill() {
@@ -162,7 +176,7 @@ impl<T> Chan<T> {
         {
             let message = inner.buf.pop_front().expect("not empty");
             // SAFETY: just taken off, under the lock.
-            unsafe { hand_over(&receiver, message) };
+            unsafe { inner.hand_over(&receiver, message) };
             woken.push(receiver);
             if let Some(sender) = inner.refill() {
                 woken.push(sender);
@@ -170,14 +184,11 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Takes the message of a receive that was committed to.
-    pub(crate) fn complete_recv(mut token: Token) -> Result<T, RecvError> {
-        match token.state {
-            // SAFETY: it says that the message is there; the token is consumed.
-            State::Received => Ok(unsafe { token.scratch.take() }),
-            State::Closed => Err(RecvError),
-            _ => unreachable!("no receive was committed to"),
-        }
+    /// Keeps a box for the next large message that a select receives.
+    #[cold]
+    pub(crate) fn keep_spare(&self, spare: Box<MaybeUninit<T>>) {
+        let old = self.locked(|inner| inner.spare.replace(spare));
+        drop(old);
     }
 
     /// Whether an operation would need no waiting.

@@ -14,7 +14,7 @@
 //! Go: chan.go `hchan`, `chansend`, `chanrecv`, `closechan`.
 
 use std::collections::VecDeque;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
 
 use super::token;
@@ -25,6 +25,9 @@ use crate::g::wait_reason::WaitReason;
 use crate::primitive::{Arc, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
 use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, WaitQueue, Waiter};
+
+/// Of a buffer that has become large, what it keeps.
+const KEEP_BYTES: usize = 16 << 10;
 
 /// See the module.
 #[repr(C)]
@@ -48,6 +51,10 @@ pub(super) struct Inner<T> {
     pub(super) sendq: WaitQueue,
     /// Those who wait for anything to change; see `Select::ready`.
     pub(super) watchq: WaitQueue,
+    /// The buffer gives memory back once it is small again and larger than this.
+    keep: usize,
+    /// A box for the next large message that a select receives; see [`token`].
+    pub(super) spare: Option<Box<MaybeUninit<T>>>,
     /// Places in the buffer promised to selects.
     pub(super) promised: usize,
     /// By `close`, or because one side is gone.
@@ -71,8 +78,9 @@ pub(super) enum Sent<T> {
 }
 
 /// How an attempt to receive ended.
-pub(super) enum Got<T> {
-    Message(T),
+pub(super) enum Got {
+    /// The message is where it was to go.
+    Message,
     Closed,
     /// There is nothing. The lock is still held.
     Empty,
@@ -82,14 +90,17 @@ pub(super) enum Got<T> {
 
 impl<T> Chan<T> {
     pub(crate) fn create(cap: Option<usize>) -> (Sender<T>, Receiver<T>) {
+        // A large bound is a limit, not a promise that it will be used.
+        let fixed = cap.unwrap_or(0).min(256);
         let chan = Arc::new(Self {
             lock: BiasedLock::new(),
             inner: UnsafeCell::new(Inner {
-                // A large bound is a limit, not a promise that it will be used.
-                buf: VecDeque::with_capacity(cap.unwrap_or(0).min(256)),
+                buf: VecDeque::with_capacity(fixed),
                 recvq: WaitQueue::new(),
                 sendq: WaitQueue::new(),
                 watchq: WaitQueue::new(),
+                keep: fixed.max(KEEP_BYTES / size_of::<T>().max(1)),
+                spare: None,
                 promised: 0,
                 closed: false,
             }),
@@ -178,7 +189,7 @@ impl<T> Chan<T> {
         }
         if let Some(receiver) = inner.recvq.pop() {
             // SAFETY: just taken off, under the lock.
-            unsafe { hand_over(&receiver, message) };
+            unsafe { inner.hand_over(&receiver, message) };
             self.unlock();
             receiver.ready();
             return Sent::Done;
@@ -203,29 +214,39 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Receives without waiting.
+    /// Receives without waiting. `place` says where to, if there is a message: it may be large, and each function that
+    /// handed it on by value would have a copy on its frame.
+    ///
+    /// # Safety
+    /// A `T` can be written to what `place` gives.
     #[inline(always)]
-    pub(super) fn attempt_recv(&self) -> Got<T> {
+    pub(super) unsafe fn attempt_recv(&self, place: impl FnOnce(&mut Inner<T>) -> *mut T) -> Got {
         self.lock();
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
-        if let Some(message) = inner.buf.pop_front() {
+        if !inner.buf.is_empty() {
+            let place = place(inner);
+            // SAFETY: the caller's word.
+            unsafe { inner.take_first(place) };
             let sender = inner.refill();
+            inner.give_back();
             self.unlock_changed(inner);
             if let Some(sender) = sender {
                 sender.ready();
             }
-            return Got::Message(message);
+            return Got::Message;
         }
         match inner.sendq.pop() {
             Some(sender) if sender.element().is_null() => Got::Promise(sender),
             Some(sender) => {
-                // SAFETY: a sender's element is its message, which it does not drop once it is done.
-                let message = unsafe { sender.element().cast::<T>().read() };
+                let place = place(inner);
+                // SAFETY: a sender's element is its message, which it does not drop once it is done. The place is the
+                // caller's word.
+                unsafe { place.copy_from_nonoverlapping(sender.element().cast::<T>(), 1) };
                 sender.set_done();
                 self.unlock();
                 sender.ready();
-                Got::Message(message)
+                Got::Message
             }
             None if inner.closed => {
                 self.unlock();
@@ -243,19 +264,28 @@ impl<T> Chan<T> {
         if !self.may_receive() {
             return Err(TryRecvError::Empty);
         }
-        self.try_recv_locked()
+        let mut place = MaybeUninit::uninit();
+        self.try_recv_locked(&mut place)?;
+        // SAFETY: `Ok` says that the message is there.
+        Ok(unsafe { place.assume_init() })
     }
 
-    fn try_recv_locked(&self) -> Result<T, TryRecvError> {
-        match self.attempt_recv() {
-            Got::Message(message) => Ok(message),
+    /// `Ok` if a message has been put into `place`.
+    fn try_recv_locked(&self, place: &mut MaybeUninit<T>) -> Result<(), TryRecvError> {
+        // SAFETY: a place for a `T`.
+        match unsafe { self.attempt_recv(|_| place.as_mut_ptr()) } {
+            Got::Message => Ok(()),
             Got::Closed => Err(TryRecvError::Disconnected),
             Got::Empty => {
                 self.unlock();
                 Err(TryRecvError::Empty)
             }
-            // It comes in a moment. No call that is documented as not blocking may change the thread.
-            Got::Promise(sender) => Ok(park::keep_thread(|| self.await_promise(sender))),
+            Got::Promise(sender) => {
+                // It comes in a moment. No call that is documented as not blocking may change the thread.
+                // SAFETY: a place for a `T`.
+                park::keep_thread(|| unsafe { self.await_promise(sender, place.as_mut_ptr()) });
+                Ok(())
+            }
         }
     }
 
@@ -366,6 +396,34 @@ impl<T> Inner<T> {
         }
     }
 
+    /// Moves the first message of the buffer, which is not empty, to `to`.
+    ///
+    /// # Safety
+    /// A `T` can be written there.
+    #[inline(always)]
+    unsafe fn take_first(&mut self, to: *mut T) {
+        if let Some(first) = self.buf.front() {
+            // SAFETY: the caller's word. The original is forgotten.
+            unsafe { to.copy_from_nonoverlapping(first, 1) };
+            std::mem::forget(self.buf.pop_front());
+        }
+    }
+
+    /// Gives back half of a buffer of which little more than an eighth is used: it has to be filled to twice that, or
+    /// emptied by half, before it is moved again.
+    #[inline(always)]
+    fn give_back(&mut self) {
+        if self.buf.capacity() > self.keep && self.buf.len() < self.buf.capacity() / 8 {
+            self.shrink();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shrink(&mut self) {
+        self.buf.shrink_to(self.keep.max(self.buf.capacity() / 2));
+    }
+
     /// A place has become free: the longest-waiting sender's message, or promise of one, takes it.
     pub(super) fn refill(&mut self) -> Option<Popped> {
         let sender = self.sendq.pop()?;
@@ -378,20 +436,22 @@ impl<T> Inner<T> {
         sender.set_done();
         Some(sender)
     }
-}
 
-/// Gives a message to a receiver that was taken off its queue.
-///
-/// # Safety
-/// The lock under which it was taken off is still held.
-pub(super) unsafe fn hand_over<T>(receiver: &Popped, message: T) {
-    // SAFETY: one who waits for this alone has a place for a `T`, others have a scratch.
-    unsafe {
-        if receiver.is_committed() {
-            token::put(receiver.element(), message);
-        } else {
-            receiver.element().cast::<T>().write(message);
+    /// Gives a message to a receiver that was taken off its queue.
+    ///
+    /// # Safety
+    /// The lock under which it was taken off is still held.
+    #[inline(always)]
+    pub(super) unsafe fn hand_over(&mut self, receiver: &Popped, message: T) {
+        // SAFETY: the element is a place for a `T`, or an empty scratch.
+        unsafe {
+            let place = if receiver.is_erased() {
+                token::place(receiver.element(), &mut self.spare)
+            } else {
+                receiver.element().cast::<T>()
+            };
+            place.write(message);
         }
+        receiver.set_done();
     }
-    receiver.set_done();
 }

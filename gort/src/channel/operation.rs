@@ -2,7 +2,7 @@
 
 use super::core::Side;
 use super::receiver::{Flavor, time_message};
-use super::token::{State, Token, put};
+use super::token::{State, Token, place};
 use super::{Receiver, Sender};
 use crate::g::G;
 use crate::sys::clock::NEVER;
@@ -67,7 +67,7 @@ impl<T> Operation for Receiver<T> {
         };
         let Some(time) = time else { return false };
         // SAFETY: an open token's scratch is empty.
-        unsafe { put::<T>(token.scratch.as_mut_ptr(), time_message(time)) };
+        unsafe { place::<T>(token.scratch.as_mut_ptr(), &mut None).write(time_message(time)) };
         token.state = State::Received;
         true
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 use super::core::Chan;
@@ -217,6 +218,13 @@ impl<T> Receiver<T> {
             (Flavor::Tick(a), Flavor::Tick(b)) => Arc::ptr_eq(a, b),
             (Flavor::Never, Flavor::Never) => true,
             _ => false,
+        }
+    }
+
+    /// Of the channel of a message that was received by a select.
+    pub(super) fn keep_spare(&self, spare: Box<MaybeUninit<T>>) {
+        if let Some(chan) = self.chan() {
+            chan.keep_spare(spare);
         }
     }
 

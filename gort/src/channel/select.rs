@@ -261,7 +261,7 @@ impl<'a> Select<'a> {
     fn queue(&self, waiters: &Waiters, i: usize, gp: &'static G, seq: Seq, place: *mut ()) -> bool {
         let operation = self.arm(i).operation;
         let element = if operation.receives() { place } else { std::ptr::null_mut() };
-        let waiter = waiters.get(i).get_or_init(|| Waiter::committed(gp, seq, element));
+        let waiter = waiters.get(i).get_or_init(|| Waiter::erased(gp, seq, element));
         operation.enqueue(waiter)
     }
 

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::core::Chan;
-use super::token::Token;
+use super::token::{State, Token};
 use super::{Receiver, RecvError, SendError, Sender};
 
 /// An operation that a select has agreed on with the other side. It must be completed by
@@ -82,7 +81,13 @@ impl SelectedOperation<'_> {
     /// When `receiver` is not the one that was added to the select.
     pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
         assert!(receiver.address() == self.address, "passed a receiver that wasn't selected");
-        Chan::<T>::complete_recv(self.complete())
+        let mut token = self.complete();
+        match token.state {
+            // SAFETY: it says that the message is there; the token is consumed.
+            State::Received => Ok(unsafe { token.scratch.take(|spare| receiver.keep_spare(spare)) }),
+            State::Closed => Err(RecvError),
+            _ => unreachable!("no receive was committed to"),
+        }
     }
 }
 

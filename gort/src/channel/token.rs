@@ -1,5 +1,6 @@
 //! What a select has agreed on and not yet carried out, with the message in it if there is one. The
-//! message is type-erased: small ones lie in the token itself, larger ones in a box.
+//! message is type-erased: small ones lie in the token itself, larger ones in a box. The channel keeps a box that was
+//! emptied for the next one, so that a select which is repeated allocates nothing.
 
 use std::mem::MaybeUninit;
 
@@ -24,35 +25,36 @@ impl Scratch {
         self.0.as_mut_ptr().cast()
     }
 
-    /// Takes the message out.
+    /// Takes the message out. `keep` is given the box that it was in.
     ///
     /// # Safety
-    /// A `T` was put there, and it is taken once.
-    pub(crate) unsafe fn take<T>(&mut self) -> T {
-        // SAFETY: the caller's word; `put` decides by the same `fits`.
+    /// A `T` was written to what [`place`] gave, and it is taken once.
+    pub(crate) unsafe fn take<T>(&mut self, keep: impl FnOnce(Box<MaybeUninit<T>>)) -> T {
+        // SAFETY: the caller's word; `place` decides by the same `fits`.
         unsafe {
             if fits::<T>() {
-                self.as_mut_ptr().cast::<T>().read()
-            } else {
-                *Box::from_raw(self.as_mut_ptr().cast::<*mut T>().read())
+                return self.as_mut_ptr().cast::<T>().read();
             }
+            let place = Box::from_raw(self.as_mut_ptr().cast::<*mut MaybeUninit<T>>().read());
+            let message = place.assume_init_read();
+            keep(place);
+            message
         }
     }
 }
 
-/// Puts a message into a scratch.
+/// Where a message for a scratch is to be written: the scratch itself, or a box whose address is put there.
 ///
 /// # Safety
-/// `scratch` points to an empty [`Scratch`].
-pub(crate) unsafe fn put<T>(scratch: *mut (), message: T) {
-    // SAFETY: the caller's word.
-    unsafe {
-        if fits::<T>() {
-            scratch.cast::<T>().write(message);
-        } else {
-            scratch.cast::<*mut T>().write(Box::into_raw(Box::new(message)));
-        }
+/// `scratch` points to an empty [`Scratch`]. The place is written to.
+pub(crate) unsafe fn place<T>(scratch: *mut (), spare: &mut Option<Box<MaybeUninit<T>>>) -> *mut T {
+    if fits::<T>() {
+        return scratch.cast();
     }
+    let place = Box::into_raw(spare.take().unwrap_or_else(Box::new_uninit));
+    // SAFETY: the caller's word.
+    unsafe { scratch.cast::<*mut MaybeUninit<T>>().write(place) };
+    place.cast()
 }
 
 /// How far an operation is.
