@@ -29,6 +29,8 @@
 
 use std::ptr;
 
+#[cfg(not(loom))]
+use crate::contention::Meter;
 use crate::lock::Lock;
 #[cfg(not(loom))]
 use crate::lock::{may_sleep, sleepers};
@@ -64,11 +66,17 @@ pub(crate) struct Slot {
     /// [`mark`] of the lock that the M is inside of, or about to find out that it is not; 0 for none. Written by
     /// the M.
     inside: AtomicU32,
+    #[cfg(not(loom))]
+    meter: Meter,
 }
 
 impl Slot {
     pub(crate) fn new() -> Self {
-        Self { inside: AtomicU32::new(0) }
+        Self {
+            inside: AtomicU32::new(0),
+            #[cfg(not(loom))]
+            meter: Meter::new(),
+        }
     }
 
     /// Release: pairs with the Acquire of whoever has taken the bias away and waits. The lock's memory may be gone
@@ -171,6 +179,9 @@ impl BiasedLock {
 
     #[inline]
     fn lock_plain(&self, slot: Option<&'static Slot>) {
+        #[cfg(not(loom))]
+        let waited = self.inner.lock_timed();
+        #[cfg(loom)]
         self.inner.lock();
         let bias = self.bias.load(Ordering::Relaxed);
         if !bias.is_null() {
@@ -185,6 +196,12 @@ impl BiasedLock {
                 return self.give_bias(slot);
             }
         } else {
+            #[cfg(not(loom))]
+            if let Some(slot) = slot
+                && !self.last.get().is_null()
+            {
+                slot.meter.taken_over(waited);
+            }
             self.last.set(slot.map_or(ptr::null(), ptr::from_ref));
             self.streak.set(0);
         }

@@ -114,9 +114,11 @@ mod sys;
 mod tls;
 
 // L1 parts
-#[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 mod biased_lock;
+#[cfg(any(gort_runtime, loom))]
+#[cfg(not(loom))]
+mod contention;
 #[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 mod global_runq;

@@ -29,12 +29,15 @@ use std::sync::atomic::AtomicI64;
 use crate::primitive::spin_loop;
 use crate::primitive::{AtomicU32, Ordering, const_fn, fence};
 #[cfg(not(loom))]
-use crate::sys::{barrier, futex};
+use crate::sys::{barrier, clock, futex};
 
-/// How often a taker looks before it gives way, and how often it gives way before it sleeps. Sections are tens of
-/// nanoseconds long.
+/// How long a taker rests before it looks again, in turns of [`spin_loop`]: twice as long each time, until it gives way;
+/// and how often it gives way before it sleeps. Sections are tens of nanoseconds long, and each look takes the line from
+/// an M that may take the lock many times in a row.
 #[cfg(not(loom))]
-const SPIN: u32 = 60;
+const REST: u32 = 2;
+#[cfg(not(loom))]
+const REST_MAX: u32 = 64;
 #[cfg(not(loom))]
 const YIELDS: u32 = 2;
 
@@ -100,15 +103,31 @@ impl Lock {
         }
     }
 
+    /// [`lock`](Self::lock); gives how many nanoseconds it took, if it was held.
+    #[inline(always)]
+    pub(crate) fn lock_timed(&self) -> u64 {
+        if self.try_lock() { 0 } else { self.lock_slow_timed() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_slow_timed(&self) -> u64 {
+        let start = clock::nanotime();
+        self.lock_slow();
+        clock::nanotime() - start
+    }
+
     #[cold]
     #[inline(never)]
     fn lock_slow(&self) {
         for _ in 0..=YIELDS {
-            for _ in 0..SPIN {
+            let mut rest = REST;
+            while rest <= REST_MAX {
+                (0..rest).for_each(|_| spin_loop());
+                rest *= 2;
                 if self.0.load(Ordering::Relaxed) == 0 && self.try_lock() {
                     return;
                 }
-                spin_loop();
             }
             std::thread::yield_now();
         }

@@ -19,7 +19,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rand", &["sys"]),
     ("note", &["sys"]),
     ("lock", &["primitive", "sys"]),
-    ("biased_lock", &["primitive", "lock", "sys"]),
+    ("contention", &["primitive", "sys"]),
+    ("biased_lock", &["primitive", "contention", "lock", "sys"]),
     // Docs name the claim on the status word.
     ("runq", &["primitive"]),
     ("global_runq", &["primitive", "lock", "runq"]),
@@ -42,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "note",
             "lock",
             "biased_lock",
+            "contention",
             "runq",
             "global_runq",
             "stack",

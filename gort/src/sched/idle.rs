@@ -16,6 +16,8 @@
 //! A goroutine alone in `runnext` is left out of the argument on purpose: its P runs it next, and
 //! sysmon, awake while any P is busy, has it stolen if that takes long.
 //!
+//! So are short rings while idle Ms are told to leave them alone ([`crate::contention`]): sysmon ends that.
+//!
 //! Nor does a P that queues on its own ring run the fence: it is awake, and comes to the ring before it sleeps.
 //! Without the fence it may miss, within some nanoseconds, that somebody goes to sleep. So it looks again
 //! whenever it has taken one goroutine from the ring and others are left (`pick_next`).

@@ -80,6 +80,8 @@ pub(crate) struct M {
     pub(crate) spinning: Mark,
     /// Whether it was woken for a lone runnext; see `wake::lone`.
     pub(crate) lone: Mark,
+    /// When it last took work from another P; 0 once what came of it is known.
+    pub(crate) stole_at: Cell<u64>,
     /// The goroutine that has this M for itself.
     pub(crate) lockedg: Cell<Option<&'static G>>,
     /// A claimed goroutine that g0 must see to: it is locked to another M, or the stack cache is empty.
@@ -128,6 +130,7 @@ impl M {
             park: Note::new(),
             spinning: Mark::default(),
             lone: Mark::default(),
+            stole_at: Cell::new(0),
             lockedg: Cell::new(None),
             pending: Cell::new(None),
             call: Cell::new(None),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::m::M;
 use super::stock::Stock;
+use crate::contention;
 use crate::rand::Rand;
 use crate::runq::Runq;
 use crate::stack::cache::StackCache;
@@ -29,6 +30,9 @@ pub(crate) enum PStatus {
 pub(crate) const PREEMPT: u32 = 1;
 /// [`P::attention`]: GOMAXPROCS has shrunk below this P.
 pub(crate) const RETIRE: u32 = 2;
+
+/// Goroutines in a ring up to which it counts as short when idle Ms are to leave short queues alone.
+const SHORT_QUEUE: u32 = 16;
 
 /// See the module.
 #[repr(align(128))]
@@ -139,5 +143,12 @@ impl P {
     #[inline]
     pub(crate) fn has_queued(&self) -> bool {
         self.runq.len() > 0
+    }
+
+    /// Whether an idle M should take something from this P's ring.
+    #[inline]
+    pub(crate) fn has_spare(&self) -> bool {
+        let n = self.runq.len();
+        n > 0 && (n > SHORT_QUEUE || !contention::paused())
     }
 }

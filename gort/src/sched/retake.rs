@@ -20,6 +20,7 @@ use super::claim::Mode;
 use super::m::M;
 use super::p::{P, PREEMPT, PStatus, RETIRE};
 use super::wake;
+use crate::contention;
 use crate::sys::{barrier, thread, write_stderr};
 
 /// How long a goroutine may run before others get their turn. Go: `forcePreemptNS`.
@@ -30,6 +31,8 @@ const HOG: u64 = 1_000_000;
 const CAP: u32 = 64;
 /// Switches between two looks up to which the goroutine that is seen may well be one that stays.
 const FEW: u32 = 8;
+/// Nanoseconds that a goroutine runs from which on others that wait are worth the help of another M, whatever they share.
+const LONG_TURN: u64 = 5_000;
 /// For how long after a P was taken sysmon looks more often: programs that block do it again.
 const ALERT: u64 = 20_000_000;
 
@@ -63,6 +66,8 @@ pub(crate) struct Retake {
     global_since: Option<u64>,
     /// When a P was last taken.
     last: Option<u64>,
+    /// When the last round was.
+    round: u64,
     claimed: Vec<(&'static P, &'static M)>,
     suspicion: Suspicion,
     warned: bool,
@@ -114,6 +119,8 @@ impl Retake {
         let mut stuck = global;
         let mut work_anywhere = global;
         let mut suspect = false;
+        let mut slow = global;
+        let elapsed = now - std::mem::replace(&mut self.round, now);
         for (i, pp) in SCHED.all_ps().enumerate() {
             if self.ticks.len() <= i {
                 self.ticks.push(Tick::default());
@@ -138,6 +145,7 @@ impl Retake {
             let same = switched == 0;
             stuck |= queued && same;
             work_anywhere |= queued;
+            slow |= queued && u64::from(switched) * LONG_TURN < elapsed;
             let mode = mp.claim.mode();
             let before = tick.mode.replace(mode);
             let retired = pp.attention.load(Ordering::Relaxed) & RETIRE != 0;
@@ -170,7 +178,7 @@ impl Retake {
         }
         if !self.claimed.is_empty() {
             self.hand_over(now);
-        } else if stuck {
+        } else if contention::round(slow) || stuck {
             wake::wakep();
         }
         let alert = self.last.is_some_and(|last| now - last < ALERT);

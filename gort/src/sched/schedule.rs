@@ -16,6 +16,7 @@ use super::p::{P, PREEMPT, RETIRE};
 use super::poller;
 use super::switch::switch_to;
 use super::wake::{self, Dismissed};
+use crate::contention;
 use crate::g::status::Status;
 use crate::g::{After, G, entry};
 use crate::netpoll;
@@ -110,7 +111,7 @@ pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
             prefetch(pp);
             pp.next_tick();
             if pp.has_queued() {
-                wake::call_for_help();
+                wake::call_for_help(pp);
             }
             return found(mp, pp, gp, on_g0);
         }
@@ -289,11 +290,17 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
         if netpoll::active() && poller::poll_now(mp, pp) {
             continue;
         }
+        let now = clock::nanotime();
+        let stole_at = mp.stole_at.replace(0);
+        if stole_at != 0 {
+            contention::stolen(now - stole_at);
+        }
         if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
             mp.spinning.set(true);
-            let until = clock::nanotime() + SCHED.linger.load(Ordering::Relaxed);
+            let until = now + SCHED.linger.load(Ordering::Relaxed);
             loop {
                 if let Some(gp) = steal(mp, pp) {
+                    mp.stole_at.set(clock::nanotime());
                     lingered(true);
                     return Ok(work_found(mp, gp));
                 }
@@ -326,7 +333,7 @@ fn work_found(mp: &'static M, gp: &'static G) -> &'static G {
     }
     if mp.spinning.replace(false) && SCHED.idle.found() {
         // The last spinner has work: if there is more, somebody else must look for it.
-        if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued) {
+        if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_spare) {
             wake::wakep();
         }
     }
@@ -342,7 +349,7 @@ fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<(), Dismissed> {
     // Step 2.
     SCHED.idle.stop_spinning(was_spinning);
     // Step 3.
-    if (SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued))
+    if (SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_spare))
         && let Some(pp) = SCHED.pidleget()
     {
         wake::acquirep(mp, pp);
@@ -373,7 +380,7 @@ fn steal(mp: &'static M, pp: &'static P) -> Option<&'static G> {
     let n = SCHED.allp_len.load(Ordering::Acquire);
     // Where no ring holds anything only the last round finds something. Each look takes a line from an owner that
     // is writing it.
-    let first = if SCHED.all_ps().any(P::has_queued) { 0 } else { STEAL_ROUNDS - 1 };
+    let first = if SCHED.all_ps().any(P::has_spare) { 0 } else { STEAL_ROUNDS - 1 };
     for round in first..STEAL_ROUNDS {
         let last = round == STEAL_ROUNDS - 1;
         for i in pp.rand.order(n) {
@@ -390,7 +397,9 @@ fn steal(mp: &'static M, pp: &'static P) -> Option<&'static G> {
                     }
                 }
             }
-            while let Some(entry) = victim.runq.grab(&pp.runq) {
+            while victim.has_spare()
+                && let Some(entry) = victim.runq.grab(&pp.runq)
+            {
                 if let Some(gp) = claim(entry) {
                     pp.next_tick();
                     pp.runq.count_switch();
@@ -401,7 +410,10 @@ fn steal(mp: &'static M, pp: &'static P) -> Option<&'static G> {
                     return Some(gp);
                 }
             }
-            if last && let Some(gp) = steal_runnext(victim) {
+            if last
+                && !contention::paused()
+                && let Some(gp) = steal_runnext(victim)
+            {
                 pp.next_tick();
                 pp.runq.count_switch();
                 return Some(gp);

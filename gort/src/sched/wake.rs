@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, PStatus};
 use super::{Locked, MAX_MCOUNT, SCHED, deadlock, poller, schedinit, template};
+use crate::contention;
 use crate::g::G;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
@@ -70,13 +71,13 @@ pub(crate) fn put_next(pp: &'static P, entry: Entry) {
 #[inline]
 pub(crate) fn put_last(pp: &'static P, entry: Entry) {
     put_ring(pp, entry);
-    call_for_help();
+    call_for_help(pp);
 }
 
 /// [`wakep`] by one whose own P will run what is queued, if nobody helps: without the fence (see `idle`).
 #[inline]
-pub(crate) fn call_for_help() {
-    if SCHED.idle.idle_ps() > 0 && SCHED.idle.spinning() == 0 {
+pub(crate) fn call_for_help(pp: &'static P) {
+    if SCHED.idle.idle_ps() > 0 && SCHED.idle.spinning() == 0 && pp.has_spare() {
         wakep();
     }
 }
@@ -98,7 +99,7 @@ pub(super) fn lone(pp: &'static P) {
     let skip = pp.lone_skip.get();
     if skip > 0 {
         pp.lone_skip.set(skip - 1);
-    } else {
+    } else if !contention::paused() {
         pp.lone_skip.set((1 << SCHED.lone_shift.load(Ordering::Relaxed)) - 1);
         start_spinning(true);
     }
@@ -318,7 +319,7 @@ pub(crate) fn handoffp(pp: &'static P) {
     SCHED.locked(|s| pidleput(s, pp));
     // The same order as in `sleep_without_work`: idle first, then a last look.
     SCHED.idle.stop_spinning(false);
-    if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_queued) {
+    if SCHED.global.len() > 0 || SCHED.all_ps().any(P::has_spare) {
         wakep();
     } else {
         deadlock::check();
