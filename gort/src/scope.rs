@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::g::wait_reason::WaitReason;
 use crate::goroutine::Goroutine;
 use crate::sched::newproc::getcallerpc;
-use crate::spawn::{Builder, Finish, Handle, launch, spawn_unchecked};
+use crate::spawn::{Builder, Finish, Handle, Named, launch, spawn_unchecked};
 use crate::wait::Monitor;
 
 /// What the scope and its goroutines share; it lives on the stack of [`scope`].
@@ -175,14 +175,15 @@ impl fmt::Debug for Scope<'_, '_> {
 /// # });
 /// ```
 pub struct ScopedJoinHandle<'scope, T> {
+    /// There until it is joined.
     handle: Option<Handle<T>>,
-    goroutine: Goroutine,
+    goroutine: Named,
     data: &'scope Data,
 }
 
 impl<'scope, T> ScopedJoinHandle<'scope, T> {
     fn new(handle: Handle<T>, name: Option<Arc<str>>, data: &'scope Data) -> Self {
-        let goroutine = Goroutine::of(handle.gp(), name);
+        let goroutine = Named::new(handle.gp(), name);
         Self { handle: Some(handle), goroutine, data }
     }
 
@@ -201,7 +202,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
 
     /// The goroutine.
     pub fn goroutine(&self) -> &Goroutine {
-        &self.goroutine
+        self.goroutine.get(self.handle.as_ref().expect("not joined").gp())
     }
 }
 
@@ -215,6 +216,6 @@ impl<T> Drop for ScopedJoinHandle<'_, T> {
 
 impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedJoinHandle").field("goroutine", &self.goroutine).finish_non_exhaustive()
+        f.debug_struct("ScopedJoinHandle").field("goroutine", self.goroutine()).finish_non_exhaustive()
     }
 }

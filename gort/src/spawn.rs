@@ -9,8 +9,8 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G, join};
@@ -134,17 +134,25 @@ impl<T> Handle<T> {
     }
 
     /// Waits for the result.
+    #[inline(always)]
     pub(crate) fn join(self) -> Result<T, Payload> {
         let gp = self.gp;
         if gp.status.is_fresh()
-            && let Some(section) = inline::run_here(gp)
+            && let Some(mp) = inline::run_here(gp)
         {
             std::mem::forget(self);
-            // SAFETY: it is over, and has left its result and the descriptor to us.
+            // SAFETY: it is over. The descriptor lies in the stock that we draw on, and we are in the runtime: until
+            // we leave it nobody takes it from there.
             let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
-            gfput(Some(section.m()), gp);
+            mp.claim.exit();
             return result;
         }
+        self.wait()
+    }
+
+    #[inline(never)]
+    fn wait(self) -> Result<T, Payload> {
+        let gp = self.gp;
         if !self.is_finished() {
             gp.joiner.set(Some(current::g()));
             park::gopark(After::JoinOn(gp), WaitReason::Join);
@@ -211,6 +219,25 @@ impl<T> Handle<T> {
     }
 }
 
+/// The goroutine of a handle, to be referred to: made when it is first asked for, or for its name, which is gone
+/// from the descriptor when the goroutine is over. Few programs ask, and each join moves it.
+pub(crate) struct Named(OnceLock<Box<Goroutine>>);
+
+impl Named {
+    #[inline]
+    pub(crate) fn new(gp: &'static G, name: Option<Arc<str>>) -> Self {
+        match name {
+            None => Self(OnceLock::new()),
+            Some(_) => Self(OnceLock::from(Box::new(Goroutine::of(gp, name)))),
+        }
+    }
+
+    /// `gp` is the descriptor of [`new`](Self::new), and has not been reused: the handle is there.
+    pub(crate) fn get(&self, gp: &'static G) -> &Goroutine {
+        self.0.get_or_init(|| Box::new(Goroutine::of(gp, None)))
+    }
+}
+
 /// Waits for a goroutine and takes its result: `std::thread::JoinHandle` for goroutines. Dropping it
 /// detaches the goroutine.
 ///
@@ -235,12 +262,13 @@ impl<T> Handle<T> {
 /// ```
 pub struct JoinHandle<T> {
     handle: Handle<T>,
-    goroutine: Goroutine,
+    goroutine: Named,
 }
 
 impl<T> JoinHandle<T> {
+    #[inline]
     pub(crate) fn new(handle: Handle<T>, name: Option<Arc<str>>) -> Self {
-        let goroutine = Goroutine::of(handle.gp(), name);
+        let goroutine = Named::new(handle.gp(), name);
         Self { handle, goroutine }
     }
 
@@ -254,7 +282,7 @@ impl<T> JoinHandle<T> {
     /// # Errors
     /// The payload of its panic, as with `std::thread`; if it was ended by [`goexit`](crate::goexit), a
     /// `&str` that says so.
-    #[inline]
+    #[inline(always)]
     pub fn join(self) -> std::thread::Result<T> {
         self.handle.join()
     }
@@ -267,13 +295,13 @@ impl<T> JoinHandle<T> {
     /// The goroutine.
     #[doc(alias = "thread")]
     pub fn goroutine(&self) -> &Goroutine {
-        &self.goroutine
+        self.goroutine.get(self.handle.gp())
     }
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("goroutine", &self.goroutine).finish_non_exhaustive()
+        f.debug_struct("JoinHandle").field("goroutine", self.goroutine()).finish_non_exhaustive()
     }
 }
 
@@ -359,8 +387,8 @@ impl Builder {
                 format!("gort: a stack of {size} bytes is more than the largest, 1 GiB with its guard"),
             ));
         }
-        let birth = Birth::try_new(pc, location, 0)?;
-        specify(birth.gp(), &self.spec);
+        let mut birth = Birth::try_new(pc, location, 0)?;
+        specify(&mut birth, &self.spec);
         let order = birth.gp().order.get();
         let stack = match birth.m().and_then(M::p) {
             // SAFETY: this thread's M owns the P.

@@ -241,6 +241,40 @@ fn names_and_goroutines_of_handles() {
     assert_eq!(rx.recv().unwrap().as_deref(), Some("by go"));
 }
 
+#[gort::test]
+fn a_handle_that_is_asked_late_names_its_own_goroutine() {
+    let _limit = limit();
+    let (tell, told) = bounded(2);
+    let start = |name: Option<&str>| {
+        let tell = tell.clone();
+        let mut b = gort::Builder::new();
+        if let Some(name) = name {
+            b = b.name(name.into());
+        }
+        b.spawn(move || tell.send(gort::current().id()).unwrap()).unwrap()
+    };
+    for name in [None, Some("who")] {
+        let handle = start(name);
+        let id = told.recv().unwrap();
+        while !handle.is_finished() {
+            gort::yield_now();
+        }
+        // Others come and go, as many as draw on what is free.
+        (0..100).for_each(|_| gort::spawn(|| ()).join().unwrap());
+        assert_eq!((handle.goroutine().id(), handle.goroutine().name()), (id, name));
+        handle.goroutine().unpark();
+        handle.join().unwrap();
+        gort::scope(|s| {
+            let handle = s.spawn(gort::current);
+            while !handle.is_finished() {
+                gort::yield_now();
+            }
+            let id = handle.goroutine().id();
+            assert_eq!(handle.join().unwrap().id(), id);
+        });
+    }
+}
+
 /// Uses at least `bytes` of stack.
 #[inline(never)]
 fn deep(bytes: usize) -> usize {

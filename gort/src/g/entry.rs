@@ -17,13 +17,13 @@ const _: () = assert!(48 - ALIGN_BITS + TAG_BITS <= 64);
 /// The entry of `gp` as it is runnable now.
 #[inline]
 pub(crate) fn pack(gp: &'static G) -> Entry {
-    ((std::ptr::from_ref(gp) as u64) >> ALIGN_BITS) << TAG_BITS | u64::from(gp.status.tag())
+    pack_tag(gp, gp.status.tag())
 }
 
-/// The entry that `gp` had when its present life began.
+/// The entry of `gp` with a tag that is known.
 #[inline]
-pub(crate) fn pack_fresh(gp: &'static G) -> Entry {
-    ((std::ptr::from_ref(gp) as u64) >> ALIGN_BITS) << TAG_BITS | u64::from(gp.status.fresh_tag())
+pub(crate) fn pack_tag(gp: &'static G, tag: u32) -> Entry {
+    ((std::ptr::from_ref(gp) as u64) >> ALIGN_BITS) << TAG_BITS | u64::from(tag)
 }
 
 /// The goroutine that a nonzero entry names, and the tag that it had.

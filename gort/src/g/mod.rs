@@ -116,7 +116,7 @@ mod descriptor {
         /// Written by the leaving side, read by the resumed side.
         pub(crate) after: Cell<After>,
         /// Runs the closure in the slot and leaves the result there. Written at newproc.
-        pub(crate) entry: Cell<Option<unsafe fn(&'static G)>>,
+        pub(crate) entry: Cell<unsafe fn(&'static G)>,
         /// Base of the stack, 0 for none. Written by whoever runs it.
         stack: AtomicUsize,
         /// Number of the M that it is locked to, plus one. Written by itself.
@@ -143,7 +143,7 @@ mod descriptor {
         /// See [`super::commit`].
         pub(crate) commit: Commit,
         /// Who waits in `join`. Written by the joiner before it sets WAITING, or before it runs the goroutine
-        /// on its own stack.
+        /// on its own stack; of no meaning otherwise.
         pub(crate) joiner: Cell<Option<&'static G>>,
         /// The goroutine that runs on this one's stack, above its frames, and that it waits for: the inline join.
         /// Written by both, while they run; read by dumps.
@@ -159,6 +159,11 @@ mod descriptor {
     }
 
     const _: () = assert!(size_of::<G>() == 256);
+
+    /// The entry of who was never given one.
+    unsafe fn no_entry(_: &'static G) {
+        crate::sys::throw("a goroutine without a function");
+    }
 
     // SAFETY: every `Cell` and the slot are touched by one thread at a time: by the goroutine itself
     // while it runs, by its maker before it is published as Runnable (Release) and claimed (Acquire),
@@ -176,7 +181,7 @@ mod descriptor {
                 walks: Cell::new(false),
                 gobuf: Gobuf::new(),
                 after: Cell::new(After::Nothing),
-                entry: Cell::new(None),
+                entry: Cell::new(no_entry),
                 stack: AtomicUsize::new(0),
                 m: AtomicU32::new(0),
                 lockedm: AtomicU32::new(0),
@@ -233,17 +238,17 @@ mod descriptor {
             self.joiner.set(Some(host));
             self.boundary.store(boundary, Ordering::Relaxed);
             // Release: pairs with the Acquire in `guest`, for dumps.
+            self.m.store(host.m.load(Ordering::Relaxed), Ordering::Relaxed);
             host.guest.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
         }
 
-        /// Undoes [`move_in`](Self::move_in) when it is over; gives the host, whose stack is its own again.
+        /// Undoes [`move_in`](Self::move_in) when it is over: the host's stack is its own again.
         #[inline]
-        pub(crate) fn move_out(&self) -> &'static G {
-            let host = self.joiner.take().expect("moved in");
+        pub(crate) fn move_out(&self, host: &'static G) {
+            host.m.store(self.m.load(Ordering::Relaxed), Ordering::Relaxed);
             host.guest.store(ptr::null_mut(), Ordering::Relaxed);
             self.boundary.store(0, Ordering::Relaxed);
             self.set_stack(None);
-            host
         }
 
         /// The goroutine that runs on this one's stack.
@@ -262,6 +267,15 @@ mod descriptor {
         #[inline]
         pub(crate) fn is_guest(&self) -> bool {
             self.boundary.load(Ordering::Relaxed) != 0
+        }
+
+        /// An address on its `stack` above its own frames, and below those of others. For itself.
+        #[inline(always)]
+        pub(crate) fn frames_begin(&self, stack: Stack) -> usize {
+            match self.boundary.load(Ordering::Relaxed) {
+                0 => stack.hi(),
+                boundary => boundary,
+            }
         }
 
         /// One past the highest address of its own frames.

@@ -126,12 +126,6 @@ impl StatusWord {
         self.word.load(Ordering::Relaxed) >> TAG_SHIFT
     }
 
-    /// The tag with which its present life began.
-    #[inline]
-    pub(crate) fn fresh_tag(&self) -> u32 {
-        self.tag() | 1
-    }
-
     /// Whether it has not run yet; only in one direction may that change while its life lasts.
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
@@ -150,7 +144,7 @@ impl StatusWord {
         self.word.store((word & !STATUS) | to as u32, Ordering::Release);
     }
 
-    /// Starts a new life and becomes Runnable: the next generation.
+    /// Starts a new life, the next generation, and becomes Runnable. Gives its tag.
     #[inline]
     pub(crate) fn revive(&self) -> u32 {
         let word = self.word.load(Ordering::Relaxed);
@@ -158,9 +152,10 @@ impl StatusWord {
             bad_status(Status::Dead, word);
         }
         let generation = ((word >> GEN_SHIFT) + 1) % GENERATIONS;
+        let word = generation << GEN_SHIFT | FRESH | Status::Runnable as u32;
         // Release: publishes the closure and the descriptor's fields to the claimer.
-        self.word.store(generation << GEN_SHIFT | FRESH | Status::Runnable as u32, Ordering::Release);
-        generation
+        self.word.store(word, Ordering::Release);
+        word >> TAG_SHIFT
     }
 
     /// Runnable, as the tag has it, to Running. At most one claim succeeds for one period of being
@@ -184,7 +179,8 @@ impl StatusWord {
         true
     }
 
-    #[cold]
+    // Always inlined: a call would have its callers save registers, where there is hardly ever one to make.
+    #[inline(always)]
     fn wait_for_scan(&self) {
         // Acquire: pairs with the Release in `unscan`: the scanner has left the stack.
         while self.scan.load(Ordering::Acquire) != 0 {
@@ -192,13 +188,13 @@ impl StatusWord {
         }
     }
 
-    /// A claim by somebody who knows that the life has not changed: true if the goroutine has not run yet,
-    /// and the caller alone is to run it.
+    /// A claim by somebody who knows that the life has not changed: the tag with which it began, if the goroutine
+    /// has not run yet, and the caller alone is to run it.
     #[inline]
     #[must_use]
-    pub(crate) fn claim_fresh(&self) -> bool {
+    pub(crate) fn claim_fresh(&self) -> Option<u32> {
         let tag = self.tag();
-        tag & 1 != 0 && self.claim(tag)
+        (tag & 1 != 0 && self.claim(tag)).then_some(tag)
     }
 
     /// Waiting to Runnable, by the one waker that was chosen.
@@ -241,8 +237,9 @@ impl StatusWord {
     }
 }
 
+// By C's convention, because it does not unwind then: there is nothing to be undone where it is called.
 #[cold]
-fn bad_status(expected: Status, word: u32) -> ! {
+extern "C" fn bad_status(expected: Status, word: u32) -> ! {
     #[cfg(not(loom))]
     crate::sys::throw(&format!(
         "casgstatus: bad incoming values: expected {expected:?}, found {:?}",
@@ -295,11 +292,11 @@ mod tests {
         word.set(Status::Idle, Status::Dead);
         word.revive();
         let first = word.tag();
-        assert!(word.claim_fresh());
-        assert!(!word.claim_fresh(), "claimed twice");
+        assert_eq!(word.claim_fresh(), Some(first));
+        assert_eq!(word.claim_fresh(), None, "claimed twice");
         assert!(!word.claim(first), "claimed by a stale entry");
         word.set(Status::Running, Status::Runnable);
-        assert!(!word.claim_fresh(), "it has run");
+        assert_eq!(word.claim_fresh(), None, "it has run");
         assert!(!word.claim(first), "the entry of its first period is stale");
         assert!(word.claim(word.tag()));
     }
@@ -308,7 +305,7 @@ mod tests {
     fn generations_wrap() {
         let word = StatusWord::new();
         word.word.store((GENERATIONS - 1) << GEN_SHIFT | Status::Dead as u32, Ordering::Relaxed);
-        assert_eq!(word.revive(), 0);
+        assert_eq!(word.revive(), 1, "the first generation, and fresh");
         assert!(word.tag() < 1 << TAG_BITS);
     }
 

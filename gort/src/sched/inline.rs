@@ -41,29 +41,71 @@ use crate::sys::clock::{self, NEVER};
 
 /// Bytes of stack that are left to a guest at least: what every goroutine of the default size may count on.
 pub(crate) const ROOM: usize = 128 << 10;
+/// The order of a stack of the default size.
+const DEFAULT_ORDER: u8 = 1;
+const _: () = assert!(stack::size(DEFAULT_ORDER) == DEFAULT_STACK_SIZE + GUARD);
 
-/// Runs `child` on the caller's stack if that can be. Then it is over, the caller is in the runtime, and the
-/// descriptor and the result in its slot are the caller's. The caller holds the handle, and may be on another
-/// thread than before.
-pub(crate) fn run_here(child: &'static G) -> Option<Section> {
-    let section = section::enter()?;
-    if section.is_nested() {
+/// Runs `child` on the caller's stack if that can be. Then it is over, and the caller is in the runtime, on the M that
+/// is given: another than before, maybe. The descriptor lies on top of the stock that is drawn on there, with the result
+/// in its slot. The caller holds the handle.
+///
+/// The short way calls nothing but the child: few registers are saved for it. [`run_here_slow`] does what is rare.
+pub(crate) fn run_here(child: &'static G) -> Option<&'static M> {
+    if std::thread::panicking() {
         return None;
     }
-    let mp = section.m();
+    let mp = current::m()?;
+    if mp.claim.entered() {
+        return None;
+    }
+    if mp.claim.enter()
+        && let Some(pp) = mp.p()
+        && pp.timers.next() == NEVER
+        && child.order.get() <= DEFAULT_ORDER
+        && child.stack().is_none()
+    {
+        return run_with::<false>(mp, pp, child);
+    }
+    mp.claim.exit();
+    run_here_slow(mp, child)
+}
+
+/// For a host with timers, or with a claim on its P, and for a child that asks for more, or has a stack already.
+#[cold]
+#[inline(never)]
+fn run_here_slow(mp: &'static M, child: &'static G) -> Option<&'static M> {
+    let pp = section::back_in(mp);
+    let section = Section::of(mp);
+    let pp = pp?;
+    let next = pp.timers.next();
+    if next != NEVER && next <= clock::nanotime() {
+        return None;
+    }
+    std::mem::forget(section);
+    run_with::<true>(mp, pp, child)
+}
+
+/// [`run_here`], in the runtime; which is left if it cannot be. `SPECIAL`: the child may ask for more than the default
+/// stack, and have a stack of its own.
+#[inline(always)]
+fn run_with<const SPECIAL: bool>(mp: &'static M, pp: &'static P, child: &'static G) -> Option<&'static M> {
+    let section = Section::of(mp);
     let host = mp.curg.get();
     let boundary = stack_pointer();
-    let pp = mp.p()?;
-    if !may_host(mp, pp, host, child, boundary) || !child.status.claim_fresh() {
+    if mp.lockedg.get().is_some()
+        || pp.attention.load(Ordering::Relaxed) != 0
+        || !has_room(host, if SPECIAL { room(child.order.get()) } else { ROOM }, boundary)
+    {
         return None;
     }
-    let queued = entry::pack_fresh(child);
+    let tag = child.status.claim_fresh()?;
+    let queued = entry::pack_tag(child, tag);
     if pp.runq.runnext() == queued {
         pp.runq.set_runnext(0);
     } else {
         pp.runq.forget(queued);
     }
-    if let Some(own) = child.stack() {
+    if SPECIAL && let Some(own) = child.stack() {
         child.set_stack(None);
         // SAFETY: this M owns the P, and nobody has run on the stack.
         unsafe { pp.stacks.free(own) };
@@ -71,9 +113,8 @@ pub(crate) fn run_here(child: &'static G) -> Option<Section> {
     // For sysmon: somebody else runs now, on the same slice.
     pp.runq.count_switch();
     child.move_in(host, boundary);
-    child.m.store(mp.id + 1, Ordering::Relaxed);
     mp.curg.set(child);
-    let run = child.entry.get().expect("newproc sets the entry");
+    let run = child.entry.get();
     drop(section);
     // SAFETY: newproc put the closure that belongs to this entry into the slot; it is run once. It comes back
     // in the runtime, maybe on another M.
@@ -81,35 +122,23 @@ pub(crate) fn run_here(child: &'static G) -> Option<Section> {
     let mp = current::own_m();
     child.status.set(Status::Running, Status::Dead);
     super::switch::leave_thread(mp, child);
-    let host = child.move_out();
-    host.m.store(mp.id + 1, Ordering::Relaxed);
+    child.move_out(host);
     mp.curg.set(host);
-    Some(Section::of(mp))
+    mp.stock().put(child);
+    Some(mp)
 }
 
-/// Whether `host`, which runs on `mp`, may run `child` on its stack from `sp` on.
-#[inline]
-fn may_host(mp: &'static M, pp: &'static P, host: &'static G, child: &'static G, sp: usize) -> bool {
-    // Of a child that somebody runs already the order may change under our eyes: then the claim fails.
+/// Whether `host` has `room` bytes left below `sp` on its own stack. `sp` may be on a stack that the goroutine has made
+/// for itself.
+#[inline(always)]
+fn has_room(host: &'static G, room: usize, sp: usize) -> bool {
     let Some(stack) = host.stack() else { return false };
-    sp.wrapping_sub(stack.lo()) >= room(child.order.get())
-        && sp < stack.hi()
-        && mp.lockedg.get().is_none()
-        && pp.attention.load(Ordering::Relaxed) == 0
-        && !due(pp)
-        && !std::thread::panicking()
+    sp >= stack.lo() + room && sp < host.frames_begin(stack)
 }
 
 /// Bytes that a goroutine with a stack of this order may count on.
-#[inline]
 fn room(order: u8) -> usize {
-    let usable = stack::size(order) - GUARD;
-    if usable <= DEFAULT_STACK_SIZE { ROOM } else { usable }
-}
-
-fn due(pp: &'static P) -> bool {
-    let next = pp.timers.next();
-    next != NEVER && next <= clock::nanotime()
+    if order <= DEFAULT_ORDER { ROOM } else { stack::size(order) - GUARD }
 }
 
 #[inline(always)]

@@ -17,7 +17,8 @@ use std::sync::atomic::Ordering;
 
 use super::current;
 use super::m::M;
-use super::section::{self, Section};
+use super::p::P;
+use super::section;
 use super::{SCHED, panic, park, stock, wake};
 use crate::g::extras::Ancestor;
 use crate::g::status::Status;
@@ -49,11 +50,57 @@ pub(crate) struct Spec {
     pub(crate) system: bool,
 }
 
+/// Who makes a goroutine: the address of its M, 0 on a plain thread, and marks beside it. One word, so that a
+/// [`Birth`] is returned in registers. Its end is the section's.
+struct Maker(usize);
+
+impl Maker {
+    /// The M was in the runtime before.
+    const NESTED: usize = 1;
+    /// What is rare is to be looked at when it is published.
+    const SLOW: usize = 2;
+
+    #[inline(always)]
+    fn quick(mp: &'static M) -> Self {
+        Self(std::ptr::from_ref(mp) as usize)
+    }
+
+    /// The M of who has entered the runtime to make it, and its P, unless there is something rare about it.
+    #[inline(always)]
+    fn if_quick(&self) -> Option<(&'static M, &'static P)> {
+        if self.0 & Self::SLOW != 0 {
+            return None;
+        }
+        // SAFETY: the address of an M, which had a P then, and has it still: it has been in the runtime since.
+        unsafe {
+            let mp = &*(self.0 as *const M);
+            Some((mp, mp.p().unwrap_unchecked()))
+        }
+    }
+
+    #[inline(always)]
+    fn m(&self) -> Option<&'static M> {
+        // SAFETY: none or an M, and Ms are never freed.
+        unsafe { ((self.0 & !(Self::NESTED | Self::SLOW)) as *const M).as_ref() }
+    }
+}
+
+impl Drop for Maker {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.0 & Self::NESTED == 0
+            && let Some(mp) = self.m()
+        {
+            mp.claim.exit();
+        }
+    }
+}
+
 /// A goroutine that is being made: its descriptor is nobody else's yet, and its maker is in the runtime.
 /// Nothing of the user's runs meanwhile.
 pub(crate) struct Birth {
     gp: &'static G,
-    section: Option<Section>,
+    maker: Maker,
 }
 
 impl Birth {
@@ -63,9 +110,39 @@ impl Birth {
     ///
     /// # Panics
     /// When no runtime runs.
-    #[inline]
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn new(pc: usize, location: &'static Location<'static>, join: u32) -> Self {
+        match Self::at_hand(pc, location, join) {
+            Some(birth) => birth,
+            None => Self::new_slow(pc, location, join),
+        }
+    }
+
+    /// The short way, which nothing stands in: one that calls nothing and saves no registers.
+    #[inline(always)]
+    fn at_hand(pc: usize, location: &'static Location<'static>, join: u32) -> Option<Self> {
+        let mp = current::m()?;
+        if mp.claim.entered() {
+            return None;
+        }
+        let parent = mp.curg.get();
+        if mp.claim.enter()
+            && let Some(pp) = mp.p()
+            && !inherits(parent)
+            && let Some((gp, goid)) = pp.stock.at_hand()
+        {
+            new_g(gp, goid, Some(parent), pc, location, join);
+            return Some(Self { gp, maker: Maker::quick(mp) });
+        }
+        mp.claim.exit();
+        None
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn new_slow(pc: usize, location: &'static Location<'static>, join: u32) -> Self {
         match Self::try_new(pc, location, join) {
             Ok(birth) => birth,
             Err(e) => out_of_memory(&e),
@@ -76,20 +153,28 @@ impl Birth {
     ///
     /// # Errors
     /// The kernel's, when there is no memory.
-    #[inline(always)]
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn try_new(pc: usize, location: &'static Location<'static>, join: u32) -> io::Result<Self> {
-        let section = section::enter();
-        if section.is_none() {
+        let Some(mp) = current::m() else {
             current::require_runtime();
-        }
-        let mp = section.as_ref().map(Section::m);
-        let gp = match mp {
-            Some(mp) => mp.stock().get()?,
-            None => stock::get_one()?,
+            let gp = stock::get_one()?;
+            new_g(gp, SCHED.goidgen.fetch_add(1, Ordering::Relaxed), None, pc, location, join);
+            return Ok(Self { gp, maker: Maker(Maker::SLOW) });
         };
-        new_g(gp, mp, pc, location, join);
-        Ok(Self { gp, section })
+        let nested = mp.claim.entered();
+        if !nested {
+            section::back_in(mp);
+        }
+        let nested = if nested { Maker::NESTED } else { 0 };
+        let maker = Maker(std::ptr::from_ref(mp) as usize | Maker::SLOW | nested);
+        let parent = mp.curg.get();
+        let (gp, goid) = mp.stock().get()?;
+        new_g(gp, goid, Some(parent), pc, location, join);
+        if inherits(parent) {
+            inherit(parent, gp);
+        }
+        Ok(Self { gp, maker })
     }
 
     #[inline]
@@ -100,7 +185,7 @@ impl Birth {
     /// The M that makes it; none on a plain thread.
     #[inline]
     pub(crate) fn m(&self) -> Option<&'static M> {
-        self.section.as_ref().map(Section::m)
+        self.maker.m()
     }
 
     /// Publishes it: from here on it runs, by `entry`, which takes `value` out of the slot.
@@ -108,8 +193,47 @@ impl Birth {
     pub(crate) fn launch<V>(self, value: V, entry: unsafe fn(&'static G)) {
         // SAFETY: not published yet: the slot is ours and empty.
         unsafe { slot_write(self.gp, value) };
-        self.gp.entry.set(Some(entry));
-        launch(self.m(), self.gp);
+        self.gp.entry.set(entry);
+        self.publish();
+    }
+
+    /// The closure is in its place: queues it.
+    #[inline(never)]
+    fn publish(self) {
+        let gp = self.gp;
+        if let Some((mp, pp)) = self.maker.if_quick()
+            && wake::put_next_lightly(pp, || {
+                pp.count_created();
+                entry::pack_tag(gp, gp.status.revive())
+            })
+        {
+            mp.claim.exit();
+            return std::mem::forget(self.maker);
+        }
+        self.publish_slow();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish_slow(self) {
+        let gp = self.gp;
+        let user = gp.kind.get() == Kind::User;
+        match self.m().and_then(M::p) {
+            Some(pp) => {
+                if user {
+                    pp.count_created();
+                }
+                let tag = gp.status.revive();
+                wake::put_next(pp, entry::pack_tag(gp, tag));
+            }
+            None => {
+                if user {
+                    SCHED.created.fetch_add(1, Ordering::Relaxed);
+                }
+                let tag = gp.status.revive();
+                wake::put_global(entry::pack_tag(gp, tag));
+            }
+        }
     }
 
     /// Gives it up before anybody knew of it.
@@ -120,37 +244,41 @@ impl Birth {
     }
 }
 
-fn new_g(gp: &'static G, mp: Option<&'static M>, pc: usize, location: &'static Location<'static>, join: u32) {
+#[inline(always)]
+fn new_g(
+    gp: &'static G,
+    goid: u64,
+    parent: Option<&'static G>,
+    pc: usize,
+    location: &'static Location<'static>,
+    join: u32,
+) {
     gp.kind.set(Kind::User);
     gp.order.set(SCHED.stack_order.load(Ordering::Relaxed) as u8);
     gp.goexiting.set(false);
-    let goid = match mp {
-        Some(mp) => mp.stock().next_goid(),
-        None => SCHED.goidgen.fetch_add(1, Ordering::Relaxed),
-    };
     gp.goid.store(goid, Ordering::Relaxed);
     gp.gopc.store(pc, Ordering::Relaxed);
     gp.set_location(location);
     gp.join.store(join, Ordering::Relaxed);
     // Its park token is of this life.
     gp.token.store(0, Ordering::Relaxed);
-    let parent = mp.map(|mp| mp.curg.get());
     gp.parent.store(parent.map_or(0, G::id), Ordering::Relaxed);
-    if let Some(parent) = parent {
-        inherit(parent, gp);
-    }
+}
+
+/// Whether a goroutine has something of its maker.
+#[inline(always)]
+fn inherits(parent: &'static G) -> bool {
+    !parent.extras().is_null() || SCHED.ancestors.load(Ordering::Relaxed) > 0
 }
 
 /// What a goroutine has of its maker: labels, and with `tracebackancestors` the ancestors.
-#[inline]
+#[inline(never)]
 fn inherit(parent: &'static G, gp: &'static G) {
-    if !parent.extras().is_null() {
-        // SAFETY: the parent is the caller, the child is not published yet.
-        let labels = unsafe { extras::get(parent) }.and_then(|e| e.shown.labels.clone());
-        if labels.is_some() {
-            // SAFETY: as above.
-            unsafe { extras::of(gp) }.shown.labels = labels;
-        }
+    // SAFETY: the parent is the caller, the child is not published yet.
+    let labels = unsafe { extras::get(parent) }.and_then(|e| e.shown.labels.clone());
+    if labels.is_some() {
+        // SAFETY: as above.
+        unsafe { extras::of(gp) }.shown.labels = labels;
     }
     if SCHED.ancestors.load(Ordering::Relaxed) > 0 {
         save_ancestors(parent, gp);
@@ -179,7 +307,8 @@ fn save_ancestors(parent: &'static G, gp: &'static G) {
 }
 
 /// Applies what the maker has asked for.
-pub(crate) fn specify(gp: &'static G, spec: &Spec) {
+pub(crate) fn specify(birth: &mut Birth, spec: &Spec) {
+    let gp = birth.gp();
     if let Some(size) = spec.stack_size {
         let order = crate::stack::order_for(size).unwrap_or(crate::stack::ORDERS as u8 - 1);
         gp.order.set(order);
@@ -190,27 +319,7 @@ pub(crate) fn specify(gp: &'static G, spec: &Spec) {
     }
     if spec.system {
         gp.kind.set(Kind::System);
-    }
-}
-
-/// The closure is in its place: queues it.
-fn launch(mp: Option<&'static M>, gp: &'static G) {
-    let user = gp.kind.get() == Kind::User;
-    match mp.and_then(M::p) {
-        Some(pp) => {
-            if user {
-                pp.count_created();
-            }
-            gp.status.revive();
-            wake::put_next(pp, entry::pack(gp));
-        }
-        None => {
-            if user {
-                SCHED.created.fetch_add(1, Ordering::Relaxed);
-            }
-            gp.status.revive();
-            wake::put_global(entry::pack(gp));
-        }
+        birth.maker.0 |= Maker::SLOW;
     }
 }
 
@@ -263,9 +372,24 @@ pub(crate) fn end_user(gp: &'static G) -> Option<Box<dyn Any + Send>> {
 #[inline]
 pub(crate) fn end(gp: &'static G) -> &'static M {
     let mp = current::own_m();
-    section::back_in(mp);
+    if mp.claim.enter()
+        && let Some(pp) = mp.p()
+    {
+        if gp.kind.get() == Kind::User {
+            pp.count_finished();
+        }
+    } else {
+        end_slow(mp, gp);
+    }
+    mp
+}
+
+#[cold]
+#[inline(never)]
+fn end_slow(mp: &'static M, gp: &'static G) {
+    let pp = section::back_in(mp);
     if gp.kind.get() == Kind::User {
-        match mp.p() {
+        match pp {
             Some(pp) => pp.count_finished(),
             None => {
                 // Release: pairs with the Acquire in `num_goroutine`.
@@ -273,7 +397,6 @@ pub(crate) fn end(gp: &'static G) -> &'static M {
             }
         }
     }
-    mp
 }
 
 /// Drops a goroutine's extras, locals first: their destructors may set other locals, which are dropped
@@ -324,9 +447,9 @@ pub(crate) fn newproc<F, T>(pc: usize, location: &'static Location<'static>, spe
 where
     F: FnOnce() -> T + Send + 'static,
 {
-    let birth = Birth::new(pc, location, join::RELEASED);
+    let mut birth = Birth::new(pc, location, join::RELEASED);
     if let Some(spec) = spec {
-        specify(birth.gp(), spec);
+        specify(&mut birth, spec);
     }
     birth.launch(f, go_entry::<F, T>);
 }

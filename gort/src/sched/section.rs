@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use super::SCHED;
 use super::current;
 use super::m::M;
+use super::p::P;
 use super::wake;
 
 /// While it lives its goroutine is in the runtime and stays on its M. One that may come back on another M ends
@@ -29,12 +30,6 @@ impl Section {
     pub(crate) fn of(mp: &'static M) -> Self {
         debug_assert!(mp.claim.entered());
         Self { mp, nested: false, _not_send: PhantomData }
-    }
-
-    /// Whether it stands inside of another.
-    #[inline(always)]
-    pub(crate) fn is_nested(&self) -> bool {
-        self.nested
     }
 
     /// The M on which the section began.
@@ -73,12 +68,17 @@ pub(crate) fn enter() -> Option<Section> {
     Some(Section { mp, nested, _not_send: PhantomData })
 }
 
-/// From user code into the runtime, to stay: the end of a goroutine, the way back from a blocking call.
+/// From user code into the runtime, to stay: the end of a goroutine, the way back from a blocking call. Gives the
+/// P that the M has then.
 #[inline(always)]
-pub(crate) fn back_in(mp: &'static M) {
-    if !mp.claim.enter() || mp.p().is_none() {
-        without_p(mp);
+pub(crate) fn back_in(mp: &'static M) -> Option<&'static P> {
+    if mp.claim.enter()
+        && let Some(pp) = mp.p()
+    {
+        return Some(pp);
     }
+    without_p(mp);
+    mp.p()
 }
 
 #[cold]

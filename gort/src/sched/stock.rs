@@ -19,7 +19,7 @@ const BATCH: u32 = 64;
 /// A chunk's worth and more may lie in a stock: loops that start goroutines draw from it without a lock.
 const LIMIT: u32 = 4 * slab::CHUNK_GS as u32;
 /// Goroutine ids drawn at a time.
-const GOID_BATCH: u64 = 16;
+const GOID_BATCH: u64 = 64;
 
 /// Descriptors linked to each other, on the global list.
 pub(crate) struct Chain {
@@ -34,12 +34,13 @@ pub(crate) struct Stock {
     /// Their number. Read by dumps.
     len: AtomicU32,
     /// The next id, and the end of those drawn.
-    goids: Cell<(u64, u64)>,
+    goid: Cell<u64>,
+    goids_end: Cell<u64>,
 }
 
 impl Stock {
     pub(crate) fn new() -> Self {
-        Self { list: Cell::new(None), len: AtomicU32::new(0), goids: Cell::new((0, 0)) }
+        Self { list: Cell::new(None), len: AtomicU32::new(0), goid: Cell::new(0), goids_end: Cell::new(0) }
     }
 
     /// Dead descriptors in it, as anybody may ask.
@@ -47,18 +48,36 @@ impl Stock {
         self.len.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn set(&self, first: Option<&'static G>, len: u32) {
         self.list.set(first);
         self.len.store(len, Ordering::Relaxed);
     }
 
-    /// A descriptor, Dead and with no stack. Go: `gfget`.
+    /// A descriptor, Dead and with no stack, and an id that no other goroutine has. Go: `gfget`.
     ///
     /// # Errors
     /// The kernel's, when there is no memory.
-    #[inline]
-    pub(crate) fn get(&self) -> io::Result<&'static G> {
-        let Some(gp) = self.list.get() else { return self.refill() };
+    pub(crate) fn get(&self) -> io::Result<(&'static G, u64)> {
+        if self.list.get().is_none() {
+            self.refill()?;
+        }
+        if self.goid.get() == self.goids_end.get() {
+            let next = SCHED.goidgen.fetch_add(GOID_BATCH, Ordering::Relaxed);
+            self.goid.set(next);
+            self.goids_end.set(next + GOID_BATCH);
+        }
+        Ok(self.at_hand().expect("refilled"))
+    }
+
+    /// The same, if it has both.
+    #[inline(always)]
+    pub(crate) fn at_hand(&self) -> Option<(&'static G, u64)> {
+        let gp = self.list.get()?;
+        let goid = self.goid.get();
+        if goid == self.goids_end.get() {
+            return None;
+        }
         let next = gp.link.get();
         if let Some(next) = next {
             // It was freed by another P, as likely as not.
@@ -66,13 +85,16 @@ impl Stock {
             mem::prefetch(at);
             mem::prefetch(at + 64);
         }
-        self.set(next, self.len() - 1);
-        Ok(gp)
+        self.list.set(next);
+        // The load beside the store: one instruction.
+        self.len.store(self.len() - 1, Ordering::Relaxed);
+        self.goid.set(goid + 1);
+        Some((gp, goid))
     }
 
     #[cold]
     #[inline(never)]
-    fn refill(&self) -> io::Result<&'static G> {
+    fn refill(&self) -> io::Result<()> {
         match SCHED.locked(|s| s.gfree.pop()) {
             Some(chain) => self.set(Some(chain.first), chain.len),
             None => {
@@ -81,22 +103,24 @@ impl Stock {
                 fresh.into_iter().rev().for_each(|gp| self.push(gp));
             }
         }
-        self.get()
+        Ok(())
     }
 
     #[inline]
     fn push(&self, gp: &'static G) {
         gp.link.set(self.list.get());
-        self.set(Some(gp), self.len() + 1);
+        self.list.set(Some(gp));
+        self.len.store(self.len() + 1, Ordering::Relaxed);
     }
 
-    /// Takes a descriptor back. It is Dead, nobody refers to its slot. Go: `gfput`.
+    /// Takes a descriptor back. It is Dead. What is in its slot stays there until the owner makes a goroutine. Go:
+    /// `gfput`.
     #[inline]
     pub(crate) fn put(&self, gp: &'static G) {
-        self.push(gp);
-        if self.len() > LIMIT {
+        if self.len() >= LIMIT {
             self.release();
         }
+        self.push(gp);
     }
 
     /// Gives some to the global list: the latest, whose links are at hand.
@@ -122,26 +146,16 @@ impl Stock {
             self.release();
         }
     }
-
-    /// An id that no other goroutine has.
-    #[inline]
-    pub(crate) fn next_goid(&self) -> u64 {
-        let (mut next, mut end) = self.goids.get();
-        if next == end {
-            next = SCHED.goidgen.fetch_add(GOID_BATCH, Ordering::Relaxed);
-            end = next + GOID_BATCH;
-        }
-        self.goids.set((next + 1, end));
-        next
-    }
 }
 
 /// For a thread that has no stock.
 pub(crate) fn get_one() -> io::Result<&'static G> {
     let stock = Stock::new();
-    let gp = stock.get();
+    stock.refill()?;
+    let gp = stock.list.get().expect("refilled");
+    stock.set(gp.link.get(), stock.len() - 1);
     stock.flush();
-    gp
+    Ok(gp)
 }
 
 /// For a thread that has no stock.

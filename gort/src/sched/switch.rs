@@ -157,7 +157,7 @@ extern "C" fn gostart(transfer: Transfer) -> ! {
     loop {
         let mp = own_m();
         let gp = mp.curg.get();
-        let entry = gp.entry.get().expect("newproc sets the entry");
+        let entry = gp.entry.get();
         mp.claim.exit();
         // SAFETY: newproc put the closure that belongs to this entry into the slot; it is run once. It comes
         // back in the runtime.

@@ -67,6 +67,30 @@ pub(crate) fn put_next(pp: &'static P, entry: Entry) {
     }
 }
 
+/// [`put_next`] if that is a matter of a few stores: nothing is to be moved to another queue, nobody to be woken. If
+/// so, `entry` is asked for it.
+#[inline(always)]
+pub(crate) fn put_next_lightly(pp: &'static P, entry: impl FnOnce() -> Entry) -> bool {
+    if pp.attention.load(Ordering::Relaxed) & PREEMPT != 0 {
+        return false;
+    }
+    let may_help = SCHED.idle.idle_ps() > 0 && SCHED.idle.spinning() == 0;
+    let displaced = pp.runq.runnext();
+    if displaced != 0 {
+        if may_help || !pp.runq.put(displaced) {
+            return false;
+        }
+    } else if may_help {
+        let skip = pp.lone_skip.get();
+        if skip == 0 {
+            return false;
+        }
+        pp.lone_skip.set(skip - 1);
+    }
+    pp.runq.set_runnext(entry());
+    true
+}
+
 /// Appends one that has become runnable and wakes an M for it if one could help.
 #[inline]
 pub(crate) fn put_last(pp: &'static P, entry: Entry) {

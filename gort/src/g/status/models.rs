@@ -179,7 +179,7 @@ fn a_join_and_a_thief() {
         g.closure.with_mut(|c| unsafe { *c = 1 });
         g.status.revive();
         assert_eq!(g.status.tag() | 1, entry);
-        let joined = g.status.claim_fresh();
+        let joined = g.status.claim_fresh().is_some();
         if joined {
             take(&g);
         }
