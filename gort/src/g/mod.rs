@@ -129,8 +129,6 @@ mod descriptor {
         /// [`WaitReason`], and above it since when: written by the goroutine before it waits, read by dumps.
         wait: AtomicU32,
         pub(crate) goid: AtomicU64,
-        /// Link of the free list that it is on.
-        pub(crate) link: Cell<Option<&'static G>>,
         /// An address in the function whose `go!` made it. Go: `gopc`.
         pub(crate) gopc: AtomicUsize,
         /// Where that `go!` stands.
@@ -188,7 +186,6 @@ mod descriptor {
                 join: AtomicU32::new(0),
                 token: AtomicU32::new(0),
                 goid: AtomicU64::new(0),
-                link: Cell::new(None),
                 gopc: AtomicUsize::new(0),
                 location: AtomicPtr::new(ptr::null_mut()),
                 parent: AtomicU64::new(0),

@@ -62,7 +62,7 @@ pub(crate) struct Locked {
     /// Ms that have no thread, for `newm` to use again.
     pub(crate) free_ms: Vec<&'static M>,
     /// Dead descriptors. Go: `sched.gFree`.
-    pub(crate) gfree: Vec<stock::Chain>,
+    pub(crate) gfree: Vec<&'static crate::g::G>,
     /// Ms that sleep because their locked goroutine does. Go: `nmidlelocked`.
     pub(crate) locked_idle: i32,
     /// Ms that hold no goroutine by design: sysmon, the template thread. Go: `nmsys`.

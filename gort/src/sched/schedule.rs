@@ -137,8 +137,8 @@ fn prefetch(pp: &'static P) {
     let entry = pp.runq.peek(PREFETCH_G);
     if entry != 0 {
         let gp = std::ptr::from_ref(entry::unpack(entry).0) as usize;
-        mem::prefetch(gp);
-        mem::prefetch(gp + 64);
+        mem::prefetch_to_write(gp);
+        mem::prefetch_to_write(gp + 64);
     }
 }
 

@@ -163,6 +163,21 @@ pub(crate) fn prefetch(address: usize) {
     }
 }
 
+/// [`prefetch`] for who is going to write there: another core that has the line gives it up.
+#[inline(always)]
+pub(crate) fn prefetch_to_write(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch does not fault; a processor without `prefetchw` takes it for nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pstl1keep, [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
