@@ -47,6 +47,7 @@ mod descriptor {
     use crate::gobuf::Gobuf;
     use crate::lock::Lock;
     use crate::stack::Stack;
+    use crate::sys::mem;
 
     /// What a G stands for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,9 @@ mod descriptor {
         /// The goroutine has left the descriptor. Who sets the second of RELEASED and EXITED frees it.
         pub(crate) const EXITED: u32 = 8;
     }
+
+    /// How much of a stack is asked for ahead of its running.
+    const STACK_LINES: usize = 5;
 
     /// Words of the closure or result that a descriptor holds itself; larger ones are boxed.
     pub(crate) const SLOT_WORDS: usize = 11;
@@ -321,6 +325,25 @@ mod descriptor {
         #[inline]
         pub(crate) fn slot(&self) -> *mut u8 {
             self.slot.get().cast()
+        }
+
+        /// Asks the processor for what waking it and running it touches of the descriptor.
+        #[inline(always)]
+        pub(crate) fn prefetch(&self) {
+            let at = ptr::from_ref(self) as usize;
+            mem::prefetch_to_write(at);
+            mem::prefetch_to_write(at + 64);
+            mem::prefetch_to_write(at + std::mem::offset_of!(G, commit));
+        }
+
+        /// The same for its stack, if it is parked: registers and the frames down to the user's own. Reads the
+        /// descriptor.
+        #[inline(always)]
+        pub(crate) fn prefetch_stack(&self) {
+            let sp = self.gobuf.sp();
+            for line in 0..STACK_LINES {
+                mem::prefetch(sp + line * 64);
+            }
         }
 
         /// The extras, if it has any. Only the goroutine itself, or a scanner, may look.

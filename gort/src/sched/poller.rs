@@ -37,9 +37,6 @@ const OFTEN: u64 = 20_000;
 const LATE: u64 = 200_000;
 /// As many as this are worth waking another M for, if one could help; fewer, as a lone goroutine is.
 const MANY: usize = 8;
-/// Timers past which the poller takes those of [`BATCH_OF_TIMERS`] nanoseconds together.
-const MANY_TIMERS: u32 = 1_000;
-const BATCH_OF_TIMERS: u64 = 100_000;
 
 /// Whether a busy P should look at sockets now. The owner asks at each pick.
 #[inline]
@@ -167,13 +164,6 @@ pub(super) fn wait_as_sysmon(until: u64) {
     }
 }
 
-/// How much later than the next timer the poller wakes. Nothing, unless there are so many timers that it would wake
-/// for each and hardly sleep: then they come in batches.
-fn slack() -> u64 {
-    let timers: u32 = SCHED.all_ps().map(|pp| pp.timers.len()).sum();
-    if timers > MANY_TIMERS { BATCH_OF_TIMERS } else { 0 }
-}
-
 /// A plain thread has registered a socket: if all Ms sleep, one of them must wait for it.
 pub(crate) fn registered() {
     if super::current::m().is_none() {
@@ -210,7 +200,7 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
             deadlock::check();
         }
         let mut ready = Ready::new();
-        let until = if timer { next + slack() } else { NEVER };
+        let until = if timer { next } else { NEVER };
         let called = if net {
             netpoll::poll(until, &mut ready);
             false

@@ -21,8 +21,8 @@ use crate::g::status::Status;
 use crate::g::{After, G, entry};
 use crate::netpoll;
 use crate::sys::clock::{self, NEVER};
-use crate::sys::mem;
 use crate::timer::Due;
+use crate::timer::storm::STORM;
 
 /// Every so many slices the global queue goes first, so that two goroutines that keep readying each
 /// other cannot shut it out.
@@ -47,11 +47,9 @@ fn lingered(found: bool) {
     }
 }
 
-/// How many entries ahead of the next one stacks and descriptors are prefetched, and how much of a stack: registers
-/// and the frames down to the user's own.
+/// How many entries ahead of the next one stacks and descriptors are prefetched.
 const PREFETCH_STACK: u32 = 1;
 const PREFETCH_G: u32 = 3;
-const STACK_LINES: usize = 5;
 
 /// What to do next.
 #[must_use]
@@ -129,16 +127,11 @@ pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
 fn prefetch(pp: &'static P) {
     let entry = pp.runq.peek(PREFETCH_STACK);
     if entry != 0 {
-        let sp = entry::unpack(entry).0.gobuf.sp();
-        for line in 0..STACK_LINES {
-            mem::prefetch(sp + line * 64);
-        }
+        entry::unpack(entry).0.prefetch_stack();
     }
     let entry = pp.runq.peek(PREFETCH_G);
     if entry != 0 {
-        let gp = std::ptr::from_ref(entry::unpack(entry).0) as usize;
-        mem::prefetch_to_write(gp);
-        mem::prefetch_to_write(gp + 64);
+        entry::unpack(entry).0.prefetch();
     }
 }
 
@@ -198,7 +191,8 @@ fn see_to(pp: &'static P) -> bool {
 /// the queue: before it may be many that block, each for as long as a hand-over takes.
 fn run_timers(mp: &'static M, pp: &'static P) {
     let mut readied = 0;
-    pp.timers.run_due(clock::nanotime(), |due| match due {
+    let now = clock::nanotime();
+    let n = pp.timers.run_due(now, |due| match due {
         Due::Ready(gp) if gp.is_thread() => super::thread::wake(gp),
         Due::Ready(gp) => {
             match mp.p() {
@@ -213,6 +207,7 @@ fn run_timers(mp: &'static M, pp: &'static P) {
         }
         Due::Fire(alarm, seq) => alarm.fire(seq),
     });
+    STORM.fired(n, now, || SCHED.all_ps().map(|pp| pp.timers.len()).sum());
     if readied > 1 {
         wake::wakep();
     }

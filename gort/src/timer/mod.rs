@@ -1,4 +1,5 @@
-//! A P's timers: a heap under a lock of its own, so that any thread may insert.
+//! A P's timers: a [`queue`] under a lock of its own, so that any thread may insert; many that come due at a short
+//! distance are seen to together ([`storm`]).
 //!
 //! An entry wakes one wait of one goroutine, or fires an alarm, by sequence number. A wait that ends early, an
 //! alarm that is stopped, leaves its entry behind as stale; stale entries are swept when they outnumber the
@@ -9,22 +10,22 @@
 //!
 //! Go: time.go `timers`, `timers.check`, `timers.cleanHead`.
 
+mod queue;
+pub(crate) mod storm;
+
 use std::cell::UnsafeCell;
-use std::cmp::Reverse;
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use dary_heap::QuaternaryHeap;
-
+use self::queue::Queue;
+use self::storm::STORM;
 use crate::g::G;
 use crate::g::commit::{Notify, Seq};
 use crate::lock::Lock;
 use crate::netpoll::{self, side::Side};
 use crate::sys::clock::NEVER;
-use crate::sys::mem::prefetch;
 
-/// How many due entries leave the heap under one hold of the lock.
+/// How many due entries leave the queue under one hold of the lock.
 const BATCH: usize = 32;
 
 /// Something that happens at a time, on the system stack of some M: it does not park, and its destructor runs
@@ -51,51 +52,29 @@ pub(crate) enum Due {
     Fire(Arc<dyn Alarm>, u64),
 }
 
-struct Entry {
-    when: u64,
-    target: Target,
-}
-
-impl Entry {
+impl Target {
     fn is_stale(&self) -> bool {
-        match &self.target {
-            Target::Wait(gp, seq) => !gp.commit.is_waiting(*seq),
-            Target::Alarm(alarm, seq) => !alarm.is_set(*seq),
-            Target::Socket(side, n) => !side.is_wait(*n),
+        match self {
+            Self::Wait(gp, seq) => !gp.commit.is_waiting(*seq),
+            Self::Alarm(alarm, seq) => !alarm.is_set(*seq),
+            Self::Socket(side, n) => !side.is_wait(*n),
         }
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.when == other.when
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.when.cmp(&other.when)
     }
 }
 
 /// See the module.
 pub(crate) struct Timers {
-    /// Time of the earliest entry, [`NEVER`] if there is none.
+    /// When to look at them, [`NEVER`] if there are none.
     next: AtomicU64,
     /// Entries, stale ones among them. Written under the lock.
     len: AtomicU32,
     /// Waits that ended before their entry came due, since the last sweep.
     stale: AtomicU32,
     lock: Lock,
-    heap: UnsafeCell<QuaternaryHeap<Reverse<Entry>>>,
+    queue: UnsafeCell<Queue<Target>>,
 }
 
-// SAFETY: `heap` is touched only with `lock` held; an entry's G may be used from any thread.
+// SAFETY: `queue` is touched only with `lock` held; an entry's G may be used from any thread.
 unsafe impl Sync for Timers {}
 // SAFETY: as above.
 unsafe impl Send for Timers {}
@@ -107,21 +86,21 @@ impl Timers {
             len: AtomicU32::new(0),
             stale: AtomicU32::new(0),
             lock: Lock::new(),
-            heap: UnsafeCell::new(QuaternaryHeap::new()),
+            queue: UnsafeCell::new(Queue::new()),
         }
     }
 
-    fn locked<R>(&self, f: impl FnOnce(&mut QuaternaryHeap<Reverse<Entry>>) -> R) -> R {
+    fn locked<R>(&self, f: impl FnOnce(&mut Queue<Target>) -> R) -> R {
         self.lock.with(|| {
             // SAFETY: the lock is held.
-            let heap = unsafe { &mut *self.heap.get() };
-            let r = f(heap);
-            let next = heap.peek().map_or(NEVER, |e| e.0.when);
-            if next != self.next.load(Ordering::Relaxed) {
+            let queue = unsafe { &mut *self.queue.get() };
+            let earliest = queue.next();
+            let r = f(queue);
+            if queue.next() != earliest {
                 // Release: pairs with the Acquire in `next`.
-                self.next.store(next, Ordering::Release);
+                self.next.store(STORM.look_at(queue.next()), Ordering::Release);
             }
-            self.len.store(heap.len() as u32, Ordering::Relaxed);
+            self.len.store(queue.len() as u32, Ordering::Relaxed);
             r
         })
     }
@@ -131,7 +110,7 @@ impl Timers {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// When the earliest entry is due.
+    /// When to look at them: when the earliest is due, or a little later if it comes with many.
     #[inline]
     pub(crate) fn next(&self) -> u64 {
         self.next.load(Ordering::Acquire)
@@ -139,13 +118,13 @@ impl Timers {
 
     /// Has `target` happen at `when`.
     pub(crate) fn insert(&self, when: u64, target: Target) {
-        self.locked(|heap| {
+        self.locked(|queue| {
             let stale = self.stale.load(Ordering::Relaxed) as usize;
-            if stale > 64 && stale > heap.len() / 2 {
+            if stale > 64 && stale > queue.len() / 2 {
                 self.stale.store(0, Ordering::Relaxed);
-                heap.retain(|e| !e.0.is_stale());
+                queue.retain(|target| !target.is_stale());
             }
-            heap.push(Reverse(Entry { when, target }));
+            queue.push(when, target);
         });
     }
 
@@ -154,26 +133,24 @@ impl Timers {
         self.stale.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notifies every wait that is due at `now` and gives what is to be done to `act`, with no lock held.
-    pub(crate) fn run_due(&self, now: u64, mut act: impl FnMut(Due)) {
+    /// Notifies every wait that is due at `now` and gives what is to be done to `act`, with no lock held. How many
+    /// entries were due.
+    pub(crate) fn run_due(&self, now: u64, mut act: impl FnMut(Due)) -> u32 {
+        let mut n = 0;
         while self.next() <= now {
-            let mut due: [Option<Entry>; BATCH] = [const { None }; BATCH];
-            self.locked(|heap| {
+            let mut due: [Option<Target>; BATCH] = [const { None }; BATCH];
+            self.locked(|queue| {
                 for slot in &mut due {
-                    match heap.peek() {
-                        Some(e) if e.0.when <= now => *slot = heap.pop().map(|e| e.0),
-                        _ => break,
+                    *slot = queue.pop_due(now);
+                    if slot.is_none() {
+                        break;
                     }
                 }
             });
-            // Of many sleepers none is in a near cache.
-            for e in due.iter().flatten() {
-                if let Target::Wait(gp, _) = &e.target {
-                    prefetch(ptr::from_ref(*gp) as usize);
-                }
-            }
-            for e in due.into_iter().flatten() {
-                match e.target {
+            fetch(&due);
+            for target in due.into_iter().flatten() {
+                n += 1;
+                match target {
                     Target::Wait(gp, seq) => {
                         if gp.commit.notify(seq) == Notify::Ready {
                             act(Due::Ready(gp));
@@ -188,15 +165,29 @@ impl Timers {
                 }
             }
         }
+        n
     }
 
     /// Moves all entries to `into`, when the P is destroyed.
     pub(crate) fn move_to(&self, into: &Timers) {
-        let entries = self.locked(std::mem::take);
-        if !entries.is_empty() {
-            into.locked(|heap| heap.extend(entries));
+        let entries = self.locked(|queue| std::mem::replace(queue, Queue::new()));
+        if entries.len() > 0 {
+            into.locked(|queue| queue.extend(entries));
         }
     }
+}
+
+/// Of many sleepers none is in a near cache: asks for all that the wake-ups of a batch will touch, so that the waits
+/// for memory overlap.
+fn fetch(due: &[Option<Target>]) {
+    let waits = || {
+        due.iter().map_while(Option::as_ref).filter_map(|target| match target {
+            Target::Wait(gp, _) => Some(*gp),
+            _ => None,
+        })
+    };
+    waits().for_each(G::prefetch);
+    waits().for_each(G::prefetch_stack);
 }
 
 #[cfg(test)]
@@ -232,6 +223,6 @@ mod tests {
             assert!(!gp.commit.end());
             timers.count_stale();
         }
-        assert!(timers.locked(|heap| heap.len()) < 300);
+        assert!(timers.len() < 300);
     }
 }

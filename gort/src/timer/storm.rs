@@ -1,0 +1,133 @@
+//! Many timers at a short distance come together: between two looks at them lies a grid of times, and who is due
+//! between two of its lines waits for the later one.
+//!
+//! To wake for each of 100,000 sleepers would cost a process more than all that they do: a thread goes to sleep and
+//! is woken, another one is woken to help, for one or two goroutines. How wide the grid is follows from what happened
+//! lately:
+//! - the *rate* at which timers come due: the more, the wider, up to [`WIDEST`]; none below some thousand a second;
+//! - the *length* of a wait, which is the number of pending timers by their rate: the grid is a small part of it, so
+//!   that a few goroutines that nap for microseconds find no grid.
+//!
+//! The lines are at multiples of a power of two, hence the same for all Ps, which one wake-up serves.
+//!
+//! Rejected: a slack behind the earliest timer, for the thread that waits for it, alone. A busy P then still takes
+//! its timers one by one as they come due.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Nanoseconds between two measurements, at least.
+const WINDOW: u64 = 2_000_000;
+/// A measurement says nothing about times that come later than this after it, nor about those before it.
+const STALE: u64 = 4 * WINDOW;
+/// The widest grid, in nanoseconds, as a shift: half a millisecond.
+const WIDEST: u32 = 19;
+/// The narrowest that is worth it, and what each timer that comes due in a millisecond adds to the width.
+const NARROWEST: u32 = 14;
+/// The grid is at most this part of a wait.
+const PART: u64 = 32;
+
+/// What all Ps' timers have seen lately.
+pub(crate) struct Storm {
+    /// Timers that came due since the last measurement.
+    fired: Counter,
+    /// When that was. Who moves it measures.
+    since: AtomicU64,
+    /// Shift of the grid, 0 for none.
+    grid: AtomicU32,
+}
+
+/// In a line of its own: it is written much more often than the others are.
+#[repr(align(128))]
+struct Counter(AtomicU32);
+
+/// The process's.
+pub(crate) static STORM: Storm = Storm::new();
+
+impl Storm {
+    const fn new() -> Self {
+        Self { fired: Counter(AtomicU32::new(0)), since: AtomicU64::new(0), grid: AtomicU32::new(0) }
+    }
+
+    /// When to look at timers of which the earliest is due at `when`.
+    #[inline]
+    pub(crate) fn look_at(&self, when: u64) -> u64 {
+        let grid = self.grid.load(Ordering::Relaxed);
+        if grid == 0 || when.wrapping_sub(self.since.load(Ordering::Relaxed)) > STALE {
+            return when;
+        }
+        let mask = (1 << grid) - 1;
+        when.checked_add(mask).map_or(when, |w| w & !mask)
+    }
+
+    /// `n` timers came due, and it is `now`; `pending` counts those that are left.
+    pub(crate) fn fired(&self, n: u32, now: u64, pending: impl FnOnce() -> u32) {
+        self.fired.0.fetch_add(n, Ordering::Relaxed);
+        let since = self.since.load(Ordering::Relaxed);
+        let elapsed = now.saturating_sub(since);
+        if elapsed < WINDOW || self.since.compare_exchange(since, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        let fired = u64::from(self.fired.0.swap(0, Ordering::Relaxed));
+        self.grid.store(grid(fired, elapsed, u64::from(pending())), Ordering::Relaxed);
+    }
+}
+
+/// The grid when `fired` timers came due in `elapsed` nanoseconds and `pending` are left.
+fn grid(fired: u64, elapsed: u64, pending: u64) -> u32 {
+    if fired == 0 {
+        return 0;
+    }
+    let rate = fired.saturating_mul(1 << 20) / elapsed;
+    let by_rate = rate.saturating_mul(1 << NARROWEST);
+    let by_wait = elapsed.saturating_mul(pending) / fired / PART;
+    match by_rate.min(by_wait).checked_ilog2() {
+        Some(shift) if shift >= NARROWEST => shift.min(WIDEST),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn how_wide_the_grid_is() {
+        let check = |fired: u64, in_ms: u64, pending: u64, expected: u32| {
+            assert_eq!(grid(fired, in_ms * MS, pending), expected, "{fired} in {in_ms} ms, {pending} pending");
+        };
+        // 100,000 that sleep for 200 ms, 10,000, 1,000, 100.
+        check(1_000, 2, 100_000, 19);
+        check(100, 2, 10_000, 19);
+        check(10, 2, 1_000, 16);
+        check(1, 2, 100, 0);
+        // A thousand that sleep for a millisecond, and one that naps.
+        check(2_000, 2, 1_000, 14);
+        check(100, 2, 1, 0);
+        // A storm has passed.
+        check(0, 2, 100_000, 0);
+        check(1_000, 100_000, 100_000, 0);
+        check(u64::MAX, 2, 1, 0);
+        check(1, 2, u64::MAX, 0);
+    }
+
+    #[test]
+    fn a_look_is_never_early_and_at_most_a_grid_late() {
+        let storm = Storm::new();
+        assert_eq!(storm.look_at(12_345), 12_345);
+        let now = 1 << 40;
+        storm.fired(1_000, now - 2 * MS, || 0);
+        storm.fired(1_000, now, || 100_000);
+        for when in (now..now + MS).step_by(997) {
+            let look = storm.look_at(when);
+            assert!((when..when + (1 << WIDEST)).contains(&look) && look % (1 << WIDEST) == 0);
+        }
+        assert_eq!(storm.look_at(u64::MAX), u64::MAX);
+        let later = now + STALE + 1;
+        assert_eq!(storm.look_at(later), later, "what was long ago says nothing");
+        storm.fired(1, now + 100 * MS, || 100_000);
+        assert_eq!(storm.look_at(now + 101 * MS + 1), now + 101 * MS + 1, "the storm is over");
+    }
+}
