@@ -151,7 +151,7 @@ pub fn sleep(duration: Duration) {
         return yield_now();
     }
     match current::m() {
-        Some(_) => sched_park::sleep_until(clock::after(duration)),
+        Some(_) => sched_park::sleep(duration),
         None => std::thread::sleep(duration),
     }
 }

@@ -194,6 +194,65 @@ fn many_sleepers_and_many_timers() {
     assert_eq!(fired.load(SeqCst) + stopped, 5_000);
 }
 
+/// So many that they come due in batches, on a wheel that is begun and given up again in each round.
+#[gort::test]
+fn a_storm_of_sleepers_wakes_each_once_and_never_early() {
+    let early = Arc::new(AtomicU64::new(0));
+    for round in 0..3u64 {
+        let sleepers: Vec<_> = (0..8_000u64)
+            .map(|i| {
+                let early = early.clone();
+                gort::spawn(move || {
+                    for k in 0..4 {
+                        // Some come after the span of the wheel, most within it, some are near.
+                        let length = match (i + k) % 64 {
+                            0 => Duration::from_millis(600 + i % 50),
+                            1 => Duration::from_micros(i % 200),
+                            _ => Duration::from_micros(5_000 + (i * 31 + k * 17 + round) % 40_000),
+                        };
+                        let begin = Instant::now();
+                        gort::sleep(length);
+                        if begin.elapsed() < length {
+                            early.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    1
+                })
+            })
+            .collect();
+        assert_eq!(sleepers.into_iter().map(|s| s.join().unwrap()).sum::<u64>(), 8_000);
+    }
+    assert_eq!(early.load(Ordering::Relaxed), 0);
+}
+
+/// Stops and resets among many others: what is stopped does not fire, what is reset fires once.
+#[gort::test]
+fn stops_and_resets_in_a_storm() {
+    let fired = Arc::new(AtomicU64::new(0));
+    let timers: Vec<_> = (0..6_000u64)
+        .map(|i| {
+            let fired = fired.clone();
+            Timer::after_func(Duration::from_millis(20 + i % 400), move || {
+                fired.fetch_add(1, Ordering::Relaxed);
+            })
+        })
+        .collect();
+    let mut expected = 0;
+    for (i, timer) in timers.iter().enumerate() {
+        match i % 3 {
+            // It may have fired before.
+            0 => expected += u64::from(!timer.stop()),
+            1 => expected += 1 + u64::from(!timer.reset(Duration::from_millis(i as u64 % 300))),
+            _ => expected += 1,
+        }
+    }
+    while fired.load(Ordering::Relaxed) < expected {
+        gort::sleep(MS);
+    }
+    gort::sleep(Duration::from_millis(450));
+    assert_eq!(fired.load(Ordering::Relaxed), expected);
+}
+
 #[gort::test]
 fn huge_durations_never_come() {
     let timer = Timer::new(Duration::MAX);

@@ -120,9 +120,14 @@ impl Commit {
     /// The wait is over: later wakers are stale. Owner only, when it was notified or has decided not to
     /// park; true when a waker has notified it.
     pub(crate) fn end(&self) -> bool {
-        let word = self.0.load(Ordering::Relaxed);
-        // Acquire: what the waker did. A swap, as a waker may come at this very moment when the owner
-        // decided by itself.
+        // Acquire: what the waker did.
+        let word = self.0.load(Ordering::Acquire);
+        if word & STATE == NOTIFIED {
+            // Nobody else writes the word any more: later wakers find it stale.
+            self.0.store(word & !STATE, Ordering::Relaxed);
+            return true;
+        }
+        // Acquire: as above. A swap, as a waker may come at this very moment when the owner decided by itself.
         self.0.swap(word & !STATE, Ordering::Acquire) & STATE == NOTIFIED
     }
 

@@ -96,8 +96,8 @@ mod descriptor {
         pub(crate) const EXITED: u32 = 8;
     }
 
-    /// How much of a stack is asked for ahead of its running.
-    const STACK_LINES: usize = 5;
+    /// Lines of a stack that are asked for ahead of its running, from the one below the stack pointer on.
+    const STACK_LINES: usize = 7;
 
     /// Words of the closure or result that a descriptor holds itself; larger ones are boxed.
     pub(crate) const SLOT_WORDS: usize = 11;
@@ -336,13 +336,13 @@ mod descriptor {
             mem::prefetch_to_write(at + std::mem::offset_of!(G, commit));
         }
 
-        /// The same for its stack, if it is parked: registers and the frames down to the user's own. Reads the
-        /// descriptor.
+        /// The same for its stack, if it is parked: registers, the frames up to the user's own, and what will be
+        /// called before it parks again. Reads the descriptor.
         #[inline(always)]
         pub(crate) fn prefetch_stack(&self) {
             let sp = self.gobuf.sp();
             for line in 0..STACK_LINES {
-                mem::prefetch(sp + line * 64);
+                mem::prefetch(sp.wrapping_sub(64).wrapping_add(line * 64));
             }
         }
 

@@ -15,6 +15,7 @@ use crate::contention;
 use crate::rand::Rand;
 use crate::runq::Runq;
 use crate::stack::cache::StackCache;
+use crate::sys::clock;
 use crate::timer::Timers;
 
 /// Who owns a P. The numbers are Go's.
@@ -57,6 +58,10 @@ pub(crate) struct P {
     pub(crate) lone_skip: Cell<u32>,
     /// Where the switches stood when sockets were last thought of; see `poller::is_due`.
     pub(crate) net_switches: Cell<u32>,
+    /// Until which switch due timers wait for those who were readied before them; see `schedule::run_timers`.
+    pub(crate) timer_hold: Cell<u32>,
+    /// The time, if the goroutine that is about to park has just looked; 0 if not.
+    looked: Cell<u64>,
     pub(crate) rand: Rand,
 }
 
@@ -80,7 +85,24 @@ impl P {
             finished: AtomicU64::new(0),
             lone_skip: Cell::new(0),
             net_switches: Cell::new(0),
+            timer_hold: Cell::new(0),
+            looked: Cell::new(0),
             rand: Rand::new(seed ^ (u64::from(id) << 32)),
+        }
+    }
+
+    /// The owner has just looked at the clock and parks: it need not be looked at again.
+    #[inline]
+    pub(crate) fn it_is(&self, now: u64) {
+        self.looked.set(now);
+    }
+
+    /// The time. Owner only.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        match self.looked.replace(0) {
+            0 => clock::nanotime(),
+            now => now,
         }
     }
 

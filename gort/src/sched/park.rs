@@ -12,6 +12,7 @@
 //! Go: proc.go `gopark`, `goready`, `Gosched`, `goparkunlock`; time.go `timeSleep`.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::current;
 use super::m::M;
@@ -24,7 +25,7 @@ use crate::g::status::Status;
 use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G, entry, join};
 use crate::lock::Lock;
-use crate::sys::clock::NEVER;
+use crate::sys::clock::{self, NEVER};
 use crate::timer::{Target, Timers};
 
 /// Parks the caller until it is readied. The action tells who may ready it, and from when on.
@@ -235,7 +236,7 @@ pub(crate) fn park_commit(
     let Some(timers) = timers else { return notified };
     // The timer's own notification is no wake-up by somebody: it was one if the time has not come, or
     // if the caller's condition holds, which the caller knows best.
-    let early = crate::sys::clock::nanotime() < deadline;
+    let early = clock::nanotime() < deadline;
     if early {
         timers.count_stale();
     }
@@ -248,9 +249,36 @@ pub(crate) fn start_timer(when: u64, target: Target) -> &'static Timers {
     wake::start_timer(when, target)
 }
 
-/// Sleeps until `deadline`. Go: `timeSleep`.
-pub(crate) fn sleep_until(deadline: u64) {
-    park_commit(deadline, WaitReason::Sleep, |_, _| true);
+/// Sleeps for `duration`. Go: `timeSleep`.
+pub(crate) fn sleep(duration: Duration) {
+    let now = clock::nanotime();
+    sleep_from(now, clock::later(now, duration));
+}
+
+/// Sleeps until `when`.
+pub(crate) fn sleep_until(when: u64) {
+    sleep_from(clock::nanotime(), when);
+}
+
+/// It is `now`: the clock is looked at once. Nobody but the timer ends this wait.
+#[inline(always)]
+fn sleep_from(now: u64, when: u64) {
+    let gp = current::g();
+    let seq = gp.commit.begin();
+    let Some(section) = section::enter() else {
+        thread::wait(After::Commit, when);
+        gp.commit.end();
+        return;
+    };
+    if when != NEVER {
+        wake::start_timer(when, Target::Wait(gp, seq));
+        if let Some(pp) = section.m().p() {
+            pp.it_is(now);
+        }
+    }
+    gopark_inline(After::Commit, WaitReason::Sleep);
+    section.end_anywhere();
+    gp.commit.end();
 }
 
 /// Runs `f`, which may park, and keeps the goroutine on its thread meanwhile: for calls that are

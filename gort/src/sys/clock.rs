@@ -18,7 +18,12 @@ pub(crate) fn nanotime() -> u64 {
 
 /// The time `d` from now, [`NEVER`] when that is past what the clock can say.
 pub(crate) fn after(d: Duration) -> u64 {
-    u64::try_from(d.as_nanos()).ok().and_then(|d| nanotime().checked_add(d)).unwrap_or(NEVER)
+    later(nanotime(), d)
+}
+
+/// The time `d` after `now`, [`NEVER`] when that is past what the clock can say.
+pub(crate) fn later(now: u64, d: Duration) -> u64 {
+    u64::try_from(d.as_nanos()).ok().and_then(|d| now.checked_add(d)).unwrap_or(NEVER)
 }
 
 /// The time `when`.

@@ -25,8 +25,8 @@ use crate::lock::Lock;
 use crate::netpoll::{self, side::Side};
 use crate::sys::clock::NEVER;
 
-/// How many due entries leave the queue under one hold of the lock.
-const BATCH: usize = 32;
+/// How many due entries leave the queue at a time: what they and their goroutines touch fits the nearest cache.
+pub(crate) const BATCH: usize = 64;
 
 /// Something that happens at a time, on the system stack of some M: it does not park, and its destructor runs
 /// nothing of the user's.
@@ -90,19 +90,20 @@ impl Timers {
         }
     }
 
+    #[inline(always)]
     fn locked<R>(&self, f: impl FnOnce(&mut Queue<Target>) -> R) -> R {
-        self.lock.with(|| {
-            // SAFETY: the lock is held.
-            let queue = unsafe { &mut *self.queue.get() };
-            let earliest = queue.next();
-            let r = f(queue);
-            if queue.next() != earliest {
-                // Release: pairs with the Acquire in `next`.
-                self.next.store(STORM.look_at(queue.next()), Ordering::Release);
-            }
-            self.len.store(queue.len() as u32, Ordering::Relaxed);
-            r
-        })
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let queue = unsafe { &mut *self.queue.get() };
+        let earliest = queue.next();
+        let r = f(queue);
+        if queue.next() != earliest {
+            // Release: pairs with the Acquire in `next`.
+            self.next.store(STORM.look_at(queue.next()), Ordering::Release);
+        }
+        self.len.store(queue.len() as u32, Ordering::Relaxed);
+        self.lock.unlock();
+        r
     }
 
     /// How many there are, as anybody may ask.
@@ -119,13 +120,19 @@ impl Timers {
     /// Has `target` happen at `when`.
     pub(crate) fn insert(&self, when: u64, target: Target) {
         self.locked(|queue| {
-            let stale = self.stale.load(Ordering::Relaxed) as usize;
-            if stale > 64 && stale > queue.len() / 2 {
-                self.stale.store(0, Ordering::Relaxed);
-                queue.retain(|target| !target.is_stale());
+            let stale = self.stale.load(Ordering::Relaxed);
+            if stale > 64 && stale as usize > queue.len() / 2 {
+                self.sweep(queue);
             }
             queue.push(when, target);
         });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sweep(&self, queue: &mut Queue<Target>) {
+        self.stale.store(0, Ordering::Relaxed);
+        queue.retain(|target| !target.is_stale());
     }
 
     /// A wait has ended, or an alarm was stopped, before its entry came due.
@@ -133,34 +140,31 @@ impl Timers {
         self.stale.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notifies every wait that is due at `now` and gives what is to be done to `act`, with no lock held. How many
-    /// entries were due.
-    pub(crate) fn run_due(&self, now: u64, mut act: impl FnMut(Due)) -> u32 {
+    /// Notifies waits that are due at `now`, at most [`BATCH`], and gives what is to be done to `act`, with no lock
+    /// held. How many entries were due.
+    pub(crate) fn run_due(&self, now: u64, mut act: impl FnMut(Due)) -> usize {
+        let mut due: [Option<Target>; BATCH] = [const { None }; BATCH];
         let mut n = 0;
-        while self.next() <= now {
-            let mut due: [Option<Target>; BATCH] = [const { None }; BATCH];
-            self.locked(|queue| {
-                for slot in &mut due {
-                    *slot = queue.pop_due(now);
-                    if slot.is_none() {
-                        break;
+        self.locked(|queue| {
+            while n < BATCH
+                && let Some(target) = queue.pop_due(now)
+            {
+                due[n] = Some(target);
+                n += 1;
+            }
+        });
+        fetch(&due[..n]);
+        for target in due[..n].iter_mut().filter_map(Option::take) {
+            match target {
+                Target::Wait(gp, seq) => {
+                    if gp.commit.notify(seq) == Notify::Ready {
+                        act(Due::Ready(gp));
                     }
                 }
-            });
-            fetch(&due);
-            for target in due.into_iter().flatten() {
-                n += 1;
-                match target {
-                    Target::Wait(gp, seq) => {
-                        if gp.commit.notify(seq) == Notify::Ready {
-                            act(Due::Ready(gp));
-                        }
-                    }
-                    Target::Alarm(alarm, seq) => act(Due::Fire(alarm, seq)),
-                    Target::Socket(side, n) => {
-                        if let Some(gp) = side.expire(n).and_then(netpoll::taken) {
-                            act(Due::Ready(gp));
-                        }
+                Target::Alarm(alarm, seq) => act(Due::Fire(alarm, seq)),
+                Target::Socket(side, n) => {
+                    if let Some(gp) = side.expire(n).and_then(netpoll::taken) {
+                        act(Due::Ready(gp));
                     }
                 }
             }
@@ -181,8 +185,8 @@ impl Timers {
 /// for memory overlap.
 fn fetch(due: &[Option<Target>]) {
     let waits = || {
-        due.iter().map_while(Option::as_ref).filter_map(|target| match target {
-            Target::Wait(gp, _) => Some(*gp),
+        due.iter().filter_map(|target| match target {
+            Some(Target::Wait(gp, _)) => Some(*gp),
             _ => None,
         })
     };

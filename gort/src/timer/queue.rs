@@ -78,17 +78,22 @@ impl<T> Wheel<T> {
         })
     }
 
-    fn put(&mut self, e: Reverse<Timed<T>>) {
-        let i = (e.0.when >> WIDTH_SHIFT) as usize % BUCKETS;
-        let bucket = &mut self.buckets[i];
-        if bucket.is_empty() {
-            self.filled[i / 64] |= 1 << (i % 64);
-            if bucket.capacity() == 0 {
-                *bucket = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BUCKET_MIN));
-            }
+    #[inline(always)]
+    fn put(&mut self, when: u64, what: T) {
+        let i = (when >> WIDTH_SHIFT) as usize % BUCKETS;
+        if self.buckets[i].is_empty() {
+            self.fill(i);
         }
-        bucket.push(e);
+        self.buckets[i].push(Reverse(Timed { when, what }));
         self.len += 1;
+    }
+
+    /// A bucket gets its first entry.
+    #[cold]
+    #[inline(never)]
+    fn fill(&mut self, i: usize) {
+        self.filled[i / 64] |= 1 << (i % 64);
+        self.buckets[i] = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BUCKET_MIN));
     }
 
     /// How many buckets after that of `time` the first filled one comes, if there is any.
@@ -140,27 +145,21 @@ impl<T> Queue<T> {
         self.near.peek().map_or(NEVER, |e| e.0.when)
     }
 
-    #[inline]
+    /// Its way to a bucket needs little stack: what a goroutine uses below where it parks is in no cache.
+    #[inline(always)]
     pub(crate) fn push(&mut self, when: u64, what: T) {
-        self.put(Reverse(Timed { when, what }));
-        if self.near.len() > MANY && self.wheel.is_none() {
-            self.start_wheel();
+        match &mut self.wheel {
+            Some(wheel) if when >= self.near_end && when - self.near_end < SPAN => wheel.put(when, what),
+            _ => self.push_on_heap(when, what),
         }
     }
 
-    /// Puts an entry where it belongs.
-    #[inline]
-    fn put(&mut self, e: Reverse<Timed<T>>) {
-        let when = e.0.when;
-        match &mut self.wheel {
-            Some(wheel) if when >= self.near_end => {
-                if when - self.near_end < SPAN {
-                    wheel.put(e);
-                } else {
-                    self.far.push(e);
-                }
-            }
-            _ => self.near.push(e),
+    #[inline(never)]
+    fn push_on_heap(&mut self, when: u64, what: T) {
+        let heap = if when < self.near_end { &mut self.near } else { &mut self.far };
+        heap.push(Reverse(Timed { when, what }));
+        if self.near.len() > MANY && self.wheel.is_none() {
+            self.start_wheel();
         }
     }
 
@@ -194,7 +193,8 @@ impl<T> Queue<T> {
         while let Some(e) = self.far.peek()
             && e.0.when.saturating_sub(first) < SPAN
         {
-            wheel.put(self.far.pop().expect("peeked"));
+            let e = self.far.pop().expect("peeked").0;
+            wheel.put(e.when, e.what);
         }
         let Some(end) = first.checked_add(1 << WIDTH_SHIFT) else { return self.stop_wheel() };
         let bucket = wheel.take(first);
@@ -212,7 +212,7 @@ impl<T> Queue<T> {
         self.near_end = end;
         self.wheel = Some(Wheel::new());
         for e in std::mem::take(&mut self.near).into_vec() {
-            self.put(e);
+            self.push(e.0.when, e.0.what);
         }
     }
 

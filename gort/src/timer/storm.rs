@@ -60,8 +60,8 @@ impl Storm {
     }
 
     /// `n` timers came due, and it is `now`; `pending` counts those that are left.
-    pub(crate) fn fired(&self, n: u32, now: u64, pending: impl FnOnce() -> u32) {
-        self.fired.0.fetch_add(n, Ordering::Relaxed);
+    pub(crate) fn fired(&self, n: usize, now: u64, pending: impl FnOnce() -> u32) {
+        self.fired.0.fetch_add(n as u32, Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
         let elapsed = now.saturating_sub(since);
         if elapsed < WINDOW || self.since.compare_exchange(since, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
