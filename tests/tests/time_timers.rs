@@ -197,7 +197,7 @@ fn many_sleepers_and_many_timers() {
 /// So many that they come due in batches, on a wheel that is begun and given up again in each round.
 #[gort::test]
 fn a_storm_of_sleepers_wakes_each_once_and_never_early() {
-    let early = Arc::new(AtomicU64::new(0));
+    let early = Arc::new(AtomicUsize::new(0));
     for round in 0..3u64 {
         let sleepers: Vec<_> = (0..8_000u64)
             .map(|i| {
@@ -213,7 +213,7 @@ fn a_storm_of_sleepers_wakes_each_once_and_never_early() {
                         let begin = Instant::now();
                         gort::sleep(length);
                         if begin.elapsed() < length {
-                            early.fetch_add(1, Ordering::Relaxed);
+                            early.fetch_add(1, SeqCst);
                         }
                     }
                     1
@@ -222,18 +222,18 @@ fn a_storm_of_sleepers_wakes_each_once_and_never_early() {
             .collect();
         assert_eq!(sleepers.into_iter().map(|s| s.join().unwrap()).sum::<u64>(), 8_000);
     }
-    assert_eq!(early.load(Ordering::Relaxed), 0);
+    assert_eq!(early.load(SeqCst), 0);
 }
 
 /// Stops and resets among many others: what is stopped does not fire, what is reset fires once.
 #[gort::test]
 fn stops_and_resets_in_a_storm() {
-    let fired = Arc::new(AtomicU64::new(0));
+    let fired = Arc::new(AtomicUsize::new(0));
     let timers: Vec<_> = (0..6_000u64)
         .map(|i| {
             let fired = fired.clone();
             Timer::after_func(Duration::from_millis(20 + i % 400), move || {
-                fired.fetch_add(1, Ordering::Relaxed);
+                fired.fetch_add(1, SeqCst);
             })
         })
         .collect();
@@ -241,16 +241,17 @@ fn stops_and_resets_in_a_storm() {
     for (i, timer) in timers.iter().enumerate() {
         match i % 3 {
             // It may have fired before.
-            0 => expected += u64::from(!timer.stop()),
-            1 => expected += 1 + u64::from(!timer.reset(Duration::from_millis(i as u64 % 300))),
+            0 => expected += usize::from(!timer.stop()),
+            1 => expected += 1 + usize::from(!timer.reset(Duration::from_millis(i as u64 % 300))),
             _ => expected += 1,
         }
     }
-    while fired.load(Ordering::Relaxed) < expected {
+    while fired.load(SeqCst) < expected {
         gort::sleep(MS);
     }
-    gort::sleep(Duration::from_millis(450));
-    assert_eq!(fired.load(Ordering::Relaxed), expected);
+    // Comes after all that were ever set.
+    Timer::new(Duration::from_millis(450)).channel().recv().unwrap();
+    assert_eq!(fired.load(SeqCst), expected);
 }
 
 #[gort::test]
