@@ -208,7 +208,9 @@ impl<T> Queue<T> {
     #[cold]
     #[inline(never)]
     fn start_wheel(&mut self) {
-        let Some(end) = (self.next() & !((1 << WIDTH_SHIFT) - 1)).checked_add(1 << WIDTH_SHIFT) else { return };
+        let Some(end) = (self.next() & !((1 << WIDTH_SHIFT) - 1)).checked_add(1 << WIDTH_SHIFT) else {
+            return;
+        };
         self.near_end = end;
         self.wheel = Some(Wheel::new());
         for e in std::mem::take(&mut self.near).into_vec() {

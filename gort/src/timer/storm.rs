@@ -64,7 +64,8 @@ impl Storm {
         self.fired.0.fetch_add(n as u32, Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
         let elapsed = now.saturating_sub(since);
-        if elapsed < WINDOW || self.since.compare_exchange(since, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        if elapsed < WINDOW
+            || self.since.compare_exchange(since, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
             return;
         }
@@ -96,7 +97,11 @@ mod tests {
     #[test]
     fn how_wide_the_grid_is() {
         let check = |fired: u64, in_ms: u64, pending: u64, expected: u32| {
-            assert_eq!(grid(fired, in_ms * MS, pending), expected, "{fired} in {in_ms} ms, {pending} pending");
+            assert_eq!(
+                grid(fired, in_ms * MS, pending),
+                expected,
+                "{fired} in {in_ms} ms, {pending} pending"
+            );
         };
         // 100,000 that sleep for 200 ms, 10,000, 1,000, 100.
         check(1_000, 2, 100_000, 19);
