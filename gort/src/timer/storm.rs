@@ -127,7 +127,7 @@ mod tests {
         storm.fired(1_000, now, || 100_000);
         for when in (now..now + MS).step_by(997) {
             let look = storm.look_at(when);
-            assert!((when..when + (1 << WIDEST)).contains(&look) && look % (1 << WIDEST) == 0);
+            assert!((when..when + (1 << WIDEST)).contains(&look) && look.is_multiple_of(1 << WIDEST));
         }
         assert_eq!(storm.look_at(u64::MAX), u64::MAX);
         let later = now + STALE + 1;
