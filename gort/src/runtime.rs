@@ -21,6 +21,7 @@ pub use crate::spawn::num_goroutine;
 #[track_caller]
 pub fn gomaxprocs(n: usize) -> usize {
     sched::current::require_runtime();
+    sched::quota::settle();
     if n == 0 {
         return SCHED.procs() as usize;
     }

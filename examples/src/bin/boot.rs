@@ -55,7 +55,7 @@ fn purpose(step: &str) -> &'static str {
         "args" => "The command line.",
         "osinit" => "What machine and what kernel this is.",
         "schedinit" => "The scheduler: at most so many Ms.",
-        "tracebackinit" => "What a crash will need is looked up now.",
+        "tracebackinit" => "What tells of a crash is put in its place.",
         "stackinit" => "Where goroutines' stacks come from, by sizes that double.",
         "mallocinit" => "Where descriptors of goroutines come from.",
         "mcommoninit" => "The M of the first thread, with a stack for signal handlers.",

@@ -1,5 +1,6 @@
-//! Where descriptors live: regions of address space carved into chunks of 64 KiB, each populated in one
-//! go and never freed. The list of regions is `allgs`.
+//! Where descriptors live: regions of address space carved into chunks, each populated in one go and never freed. The
+//! first chunk is a page, as many programs need no more, and each doubles what there is up to 64 KiB. The list of
+//! regions is `allgs`.
 //!
 //! Go: proc.go `malg`, `allgadd`, `forEachG`.
 
@@ -10,10 +11,11 @@ use super::status::Status;
 use super::{G, Kind};
 use crate::sys::mem;
 
-/// Bytes populated at a time.
+/// Bytes populated at a time: at first, and at most.
+const CHUNK_MIN: usize = 4 << 10;
 const CHUNK: usize = 64 << 10;
 const REGION: usize = 16 << 20;
-/// Descriptors of one chunk.
+/// Descriptors of one chunk, once there are as many.
 pub(crate) const CHUNK_GS: usize = CHUNK / size_of::<G>();
 
 struct Regions {
@@ -41,8 +43,10 @@ pub(crate) fn grow() -> io::Result<impl Iterator<Item = &'static G>> {
     }
     let (base, n) = *regions.list.last().expect("pushed above");
     let first = base + n * size_of::<G>();
-    mem::populate(&[first], 0, CHUNK);
-    for i in 0..CHUNK_GS {
+    let bytes = if regions.list.len() == 1 { (n * size_of::<G>()).clamp(CHUNK_MIN, CHUNK) } else { CHUNK };
+    let made = bytes / size_of::<G>();
+    mem::populate(&[first], 0, bytes);
+    for i in 0..made {
         let gp = (first as *mut G).wrapping_add(i);
         // SAFETY: inside the region, after what was carved before, aligned as the region is.
         unsafe {
@@ -50,9 +54,9 @@ pub(crate) fn grow() -> io::Result<impl Iterator<Item = &'static G>> {
             (*gp).status.set(Status::Idle, Status::Dead);
         }
     }
-    regions.list.last_mut().expect("pushed above").1 += CHUNK_GS;
+    regions.list.last_mut().expect("pushed above").1 += made;
     // SAFETY: initialised above and never freed.
-    Ok((0..CHUNK_GS).map(move |i| unsafe { &*(first as *const G).wrapping_add(i) }))
+    Ok((0..made).map(move |i| unsafe { &*(first as *const G).wrapping_add(i) }))
 }
 
 /// A descriptor of its own for a g0 or a plain thread, outside `allgs`.

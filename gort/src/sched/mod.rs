@@ -19,6 +19,7 @@ pub(crate) mod park;
 pub(crate) mod poller;
 pub(crate) mod procresize;
 pub(crate) mod quit;
+pub(crate) mod quota;
 pub(crate) mod retake;
 pub(crate) mod rt0;
 pub(crate) mod schedinit;
@@ -119,6 +120,8 @@ pub(crate) struct Sched {
     pub(crate) net_poller: AtomicPtr<M>,
     /// Whether that M was given a P, and called, and has not noticed yet.
     pub(crate) net_called: AtomicBool,
+    /// Whether there has been a second M that runs goroutines.
+    pub(crate) helped: AtomicBool,
     /// Whether sysmon sleeps until told.
     pub(crate) sysmon_sleeps: AtomicBool,
     pub(crate) sysmon: crate::note::Note,
@@ -168,6 +171,7 @@ pub(crate) static SCHED: Sched = Sched {
     poller: AtomicPtr::new(ptr::null_mut()),
     net_poller: AtomicPtr::new(ptr::null_mut()),
     net_called: AtomicBool::new(false),
+    helped: AtomicBool::new(false),
     sysmon_sleeps: AtomicBool::new(false),
     sysmon: crate::note::Note::new(),
     coarse: AtomicU32::new(0),

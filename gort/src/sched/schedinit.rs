@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::debugvars;
 use super::m::M;
 use super::rt0::Options;
-use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize, quit};
+use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize, quit, quota};
 use crate::stack;
 use crate::sys::thread::SigMask;
 use crate::sys::{barrier, clock, mem, thread, throw};
@@ -47,7 +47,7 @@ pub(crate) fn check() -> String {
 pub(crate) fn osinit() -> String {
     let guard = if mem::has_guard_install() { "guard regions" } else { "guards by mprotect" };
     let fence = if barrier::asymmetric() { "membarrier" } else { "fences, no membarrier" };
-    format!("ncpu={} page={} {guard}, {fence}", num_cpus::get(), mem::page_size())
+    format!("ncpu={} page={} {guard}, {fence}", quota::by_affinity(), mem::page_size())
 }
 
 /// The pools of stacks. Go: `stackinit`.
@@ -92,7 +92,7 @@ fn parse_size(text: &str) -> Option<usize> {
 /// The random seed, and the slabs of descriptors. Go: `mallocinit`, `alginit`.
 pub(crate) fn mallocinit() -> String {
     SCHED.seed.store(rand::seed() as usize, Ordering::Relaxed);
-    format!("G slabs of 16 MiB, {} to a chunk; random seed", crate::g::slab::CHUNK_GS)
+    format!("G slabs of 16 MiB, up to {} to a chunk; random seed", crate::g::slab::CHUNK_GS)
 }
 
 /// The first M. Go: `mcommoninit`.
@@ -117,14 +117,18 @@ pub(crate) fn is_blocked(signal: i32) -> bool {
     INIT_SIGMASK.get().is_some_and(|mask| mask.blocks(signal))
 }
 
-/// The frames of a crash are found by the unwinder; its tables are looked up once here, so that a crash
-/// need not. Go: `tracebackinit`.
+/// What tells of crashes. Go: `tracebackinit`.
 pub(crate) fn tracebackinit() -> String {
     panic::install_hook();
     overflow::install();
     quit::install();
+    "panic hook, fault and SIGQUIT handlers chained; sysmon warms the unwinder".into()
+}
+
+/// The frames of a crash are found by the unwinder; its tables are looked up once here, so that a crash need not. By
+/// sysmon, as it begins: beside the program, which need not wait for it.
+pub(crate) fn warm_unwinder() {
     backtrace::trace(|_| false);
-    "panic hook, fault and SIGQUIT handlers chained, unwinder warm".into()
 }
 
 /// The Ps. Go: `schedinit`'s last part, `procresize`.
@@ -133,7 +137,11 @@ pub(crate) fn procs(options: &Options) -> String {
     let (n, from) = match (options.gomaxprocs, env.as_deref().ok().and_then(debugvars::parse_gomaxprocs)) {
         (Some(n), _) => (u32::try_from(n).unwrap_or(u32::MAX), "the program"),
         (None, Some(n)) => (n, "GOMAXPROCS"),
-        (None, None) => (num_cpus::get() as u32, "the number of processors"),
+        (None, None) => {
+            let n = quota::by_affinity();
+            quota::leave_open(n);
+            (n, "the number of processors")
+        }
     };
     procresize(n.clamp(1, MAX_PROCS as u32));
     format!("gomaxprocs={} by {from}", SCHED.procs())

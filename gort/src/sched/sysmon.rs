@@ -31,6 +31,11 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
     let mut cooling = Cooling::default();
     let mut seen = Seen::default();
     let mut idle_rounds = 0;
+    // What boot has left to us, as nobody waits for it.
+    super::quota::settle();
+    super::schedinit::warm_unwinder();
+    // What the first look finds, it can compare to now.
+    retake.round(clock::nanotime());
     let mut last_trace = clock::nanotime();
     let mut last_reap = last_trace;
     loop {

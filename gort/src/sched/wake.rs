@@ -20,6 +20,8 @@ use crate::timer::{Target, Timers};
 pub(crate) const G0_STACK: usize = 256 << 10;
 /// How long an M that is not needed keeps its thread, in nanoseconds.
 pub(crate) const IDLE_LIFE: u64 = 5_000_000_000;
+/// How many lone goroutines pass before it is looked whether there has been a second M meanwhile.
+const UNHELPED: u32 = 63;
 /// The largest [`Sched::lone_shift`](super::Sched::lone_shift).
 const LONE_SHIFT_MAX: u32 = 16;
 
@@ -81,11 +83,10 @@ pub(crate) fn put_next_lightly(pp: &'static P, entry: impl FnOnce() -> Entry) ->
             return false;
         }
     } else if may_help {
-        let skip = pp.lone_skip.get();
-        if skip == 0 {
-            return false;
+        match pp.lone_skip.get() {
+            0 if !contention::paused() => return false,
+            skip => pp.lone_skip.set(skip.saturating_sub(1)),
         }
-        pp.lone_skip.set(skip - 1);
     }
     pp.runq.set_runnext(entry());
     true
@@ -114,7 +115,8 @@ pub(crate) fn put_global(entry: Entry) {
 
 /// A goroutine lies alone in `runnext`: its P will most likely run it before another M could be awake,
 /// and a wake costs as much as a hundred switches. So only some are worth a wake: the more such wakes
-/// have found nothing lately, the fewer. Never none; and sysmon looks after those that wait long.
+/// have found nothing lately, the fewer. Never none; and sysmon looks after those that wait long. The first M that there
+/// would be to wake is made for one that sysmon has seen to wait.
 #[inline]
 pub(super) fn lone(pp: &'static P) {
     if SCHED.idle.idle_ps() == 0 || SCHED.idle.spinning() > 0 {
@@ -123,6 +125,9 @@ pub(super) fn lone(pp: &'static P) {
     let skip = pp.lone_skip.get();
     if skip > 0 {
         pp.lone_skip.set(skip - 1);
+    } else if !SCHED.helped.load(Ordering::Relaxed) {
+        // There is nobody to wake yet, and a thread is dear: a program that only ever joins what it starts needs none.
+        pp.lone_skip.set(UNHELPED);
     } else if !contention::paused() {
         pp.lone_skip.set((1 << SCHED.lone_shift.load(Ordering::Relaxed)) - 1);
         start_spinning(true);
@@ -203,6 +208,9 @@ pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) {
         s.all_ms.push(mp);
         mp
     });
+    if start == StartFn::Schedule {
+        SCHED.helped.store(true, Ordering::Relaxed);
+    }
     mp.spinning.set(spinning);
     mp.set_nextp(pp);
     // Not so for a goroutine that is only kept here for a while: it has changed nothing, and the

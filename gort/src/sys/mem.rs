@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const MADV_POPULATE_WRITE: libc::c_int = 23;
+/// Less than this never gets a huge page, on any processor.
+const HUGE: usize = 2 << 20;
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 /// `PIDFD_SELF_THREAD_GROUP`: the calling process, without a descriptor of its own (Linux 6.14).
 const PIDFD_SELF: libc::c_int = -10_001;
@@ -34,8 +36,10 @@ pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
     if p == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the range was mapped just now. A kernel without huge pages says EINVAL, which is fine.
-    unsafe { libc::madvise(p, len, libc::MADV_NOHUGEPAGE) };
+    if len >= HUGE {
+        // SAFETY: the range was mapped just now. A kernel without huge pages says EINVAL, which is fine.
+        unsafe { libc::madvise(p, len, libc::MADV_NOHUGEPAGE) };
+    }
     Ok(p.cast())
 }
 

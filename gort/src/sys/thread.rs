@@ -91,6 +91,29 @@ pub(crate) fn spawn(
 
 /// The lowest and the highest address of the calling thread's stack.
 pub(crate) fn stack_bounds() -> (usize, usize) {
+    let local = 0u8;
+    let here = std::ptr::from_ref(std::hint::black_box(&local)) as usize;
+    first_stack_bounds().filter(|&(lo, hi)| (lo..hi).contains(&here)).unwrap_or_else(own_stack_bounds)
+}
+
+/// The same of the process's first thread, without a look at the map of the process, which takes longer than a thread
+/// takes to start. The last thing that the kernel puts on that stack is the program's name, and after it one zero word.
+fn first_stack_bounds() -> Option<(usize, usize)> {
+    // SAFETY: getauxval with a constant name; 0 when the kernel does not say.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    if name.is_null() {
+        return None;
+    }
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel's own string, which nobody writes; `limit` is valid to write to.
+    let (end, ok) =
+        unsafe { (name as usize + libc::strlen(name), libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0) };
+    let page = super::mem::page_size();
+    let hi = (end + size_of::<usize>() + page) & !(page - 1);
+    (ok && limit.rlim_cur != libc::RLIM_INFINITY).then(|| (hi.saturating_sub(limit.rlim_cur as usize), hi))
+}
+
+fn own_stack_bounds() -> (usize, usize) {
     // SAFETY: the attribute object is filled by pthread_getattr_np, read, then destroyed.
     unsafe {
         let mut attr = MaybeUninit::uninit();
