@@ -1,5 +1,5 @@
 //! Destructors that wait while their goroutine panics or exits: nobody else runs on the thread meanwhile.
-//! Hangs as in `bug_waiting_while_panicking`.
+//! Hangs as in `bugs/waiting_while_panicking.rs`.
 
 mod api_support;
 

@@ -12,13 +12,18 @@ struct Program {
     stdout: BufReader<ChildStdout>,
 }
 
-/// A program that is killed after a minute, which then shows as SIGKILL.
+/// A program that is killed after a minute, which then shows as SIGALRM. Its signals are as by default, whatever this
+/// test's are: it may have been started by `nohup`, or in the background of a script.
 fn command(args: &[&str], procs: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prog_signal"));
     command.args(args).env("GOMAXPROCS", procs).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // SAFETY: `alarm` is async-signal-safe. Its signal's default is to end the process.
+    // SAFETY: the calls are async-signal-safe. The alarm's default is to end the process.
     unsafe {
         command.pre_exec(|| {
+            for signal in 1..32 {
+                // Fails for SIGKILL and SIGSTOP, which nobody can change.
+                libc::signal(signal, libc::SIG_DFL);
+            }
             libc::alarm(60);
             Ok(())
         })

@@ -23,7 +23,15 @@ pub(crate) fn program(name: &str) -> PathBuf {
             "debug" => "dev",
             other => other,
         };
-        let build = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo tells this test of its package. Build scripts that look at it (ring's) would run anew.
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_"))
+            {
+                cargo.env_remove(name);
+            }
+        }
+        let build = cargo
             .args(["build", "--package", "examples", "--bins", "--profile", profile, "--target-dir"])
             .arg(dir.parent().unwrap())
             .current_dir(WORKSPACE)

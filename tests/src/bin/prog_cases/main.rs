@@ -189,6 +189,13 @@ fn main() {
             boots::boot();
             gort::run(wait_forever);
         }
+        "boot_announced_deadlock" => {
+            boots::boot();
+            gort::run(|| {
+                println!("about to wait");
+                wait_forever();
+            });
+        }
         "boot_thread_deadlock" => {
             boots::boot();
             wait_forever();

@@ -1,10 +1,7 @@
 //! `boot` said `AlreadyRunning` while another thread was still booting: who then went on as if a runtime ran
 //! was told that none does.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn boots_at_once() {

@@ -1,4 +1,21 @@
-//! One test for each bug that was fixed, by its name.
+//! One test for each bug that was fixed, by its name: those that show in processes of their own. What is told by
+//! goroutines of a test is in `bug_*.rs` beside this folder.
+
+mod blocking_while_panicking;
+mod boots_at_once;
+mod channel_without_runtime;
+mod false_deadlock;
+mod false_deadlock_at_boot;
+mod gomaxprocs_surplus;
+mod local_panics_when_dropped;
+mod local_set_by_destructor_on_thread;
+mod local_used_by_its_destructor;
+mod no_runtime_names_gorts_own_line;
+#[path = "../api_support/program.rs"]
+mod program;
+mod scoped_result_dropped_twice;
+mod stack_sorts_by_changing_ids;
+mod waiting_while_panicking;
 
 use std::process::Command;
 

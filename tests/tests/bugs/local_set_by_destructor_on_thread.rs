@@ -1,10 +1,7 @@
 //! A goroutine-local of a plain thread that was set by the destructor of another leaked, and a descriptor
 //! with it.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn local_set_by_destructor_on_thread() {

@@ -1,10 +1,7 @@
 //! A plain thread counted itself as one that waits only after its waker could come. A waker that was
 //! quick enough left it counted, and it then took itself, about to go on, for the last of a deadlock.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn false_deadlock() {

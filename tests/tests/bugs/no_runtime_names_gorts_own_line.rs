@@ -1,9 +1,6 @@
 //! The panic without a runtime named a line of gort's and not the caller's.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn no_runtime_names_gorts_own_line() {

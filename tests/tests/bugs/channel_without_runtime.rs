@@ -1,10 +1,7 @@
 //! A receive that had to wait where no runtime runs panicked with the channel's lock held: dropping the
 //! channel's ends while unwinding waited for that lock for ever.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn channel_without_runtime() {

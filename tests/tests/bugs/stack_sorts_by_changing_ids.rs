@@ -1,10 +1,7 @@
 //! `runtime::stack(true)` sorted descriptors by an id that may change under its hands, when one is used
 //! again meanwhile; std's sort noticed that and panicked.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn stack_sorts_by_changing_ids() {

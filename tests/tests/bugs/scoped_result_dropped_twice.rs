@@ -1,10 +1,7 @@
 //! The handle of an ended scoped goroutine was dropped, the result panicked when it was dropped, and
 //! unwinding dropped the handle, and so the result, again.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn scoped_result_dropped_twice() {

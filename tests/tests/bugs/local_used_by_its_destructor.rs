@@ -1,10 +1,7 @@
 //! The destructor of a goroutine-local that uses its own key made the value anew, which was dropped, which
 //! used the key, for ever. std's `thread_local!` refuses: `with` panics, `try_with` is an error.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn local_used_by_its_destructor() {

@@ -2,10 +2,7 @@
 //! another thread. std counts panics per thread: one thread was left panicking for good, the other's count
 //! went below zero.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn blocking_while_panicking() {

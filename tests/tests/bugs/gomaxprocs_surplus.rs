@@ -1,10 +1,7 @@
 //! A P that was on its way from one M to another when `gomaxprocs(n)` took it away was neither on the idle
 //! list nor marked, and went on running goroutines beside the n that are left.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn gomaxprocs_surplus() {

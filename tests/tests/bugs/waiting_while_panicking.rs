@@ -3,10 +3,7 @@
 //! thread is asked to make it. That had never been started: the P was lost, and with one P everything stood
 //! still.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn waiting_while_panicking() {

@@ -1,10 +1,7 @@
 //! When the destructor of a goroutine-local panicked, the goroutine was not counted out, and locals that were
 //! set meanwhile were left to the next goroutine in the same descriptor.
 
-#[path = "api_support/program.rs"]
-mod program;
-
-use program::run_in;
+use crate::program::run_in;
 
 #[test]
 fn local_panics_when_dropped() {
