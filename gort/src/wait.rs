@@ -99,6 +99,7 @@ impl WaitQueue {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.get().is_null()
     }
@@ -157,6 +158,7 @@ impl WaitQueue {
     }
 
     /// Whether somebody but `gp` waits here. A hint where waits may be lost.
+    #[inline]
     pub(crate) fn has_other(&self, gp: &'static G) -> bool {
         let mut waiter = self.first.get();
         // SAFETY: as in `push`.

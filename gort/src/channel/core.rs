@@ -168,10 +168,14 @@ impl<T> Chan<T> {
     }
 
     /// Releases the lock after a change that watchers may wait for.
+    #[inline(always)]
     fn unlock_changed(&self, inner: &mut Inner<T>) {
-        if inner.watchq.is_empty() {
-            return self.unlock();
-        }
+        if inner.watchq.is_empty() { self.unlock() } else { self.unlock_and_tell(inner) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlock_and_tell(&self, inner: &mut Inner<T>) {
         let watchers = inner.watchq.pop_all();
         self.unlock();
         watchers.ready_all();
@@ -290,29 +294,26 @@ impl<T> Chan<T> {
     }
 
     /// Queues a waiter, unless what it waits for is there already.
+    #[inline(always)]
     pub(super) fn enqueue(&self, waiter: &Waiter, side: Side) -> bool {
-        let watchers = self.locked(|inner| {
-            let ready = inner.closed
-                || match side {
-                    Side::Send => self.has_room(inner) || inner.recvq.has_other(waiter.gp()),
-                    Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(waiter.gp()),
-                };
-            if ready {
-                return None;
-            }
-            inner.queue(side).push(waiter);
-            if side == Side::Send {
-                self.set_receivable();
-            }
-            Some(inner.watchq.pop_all())
-        });
-        match watchers {
-            Some(watchers) => {
-                watchers.ready_all();
-                true
-            }
-            None => false,
+        self.lock();
+        // SAFETY: the lock is held.
+        let inner = unsafe { self.inner() };
+        let ready = inner.closed
+            || match side {
+                Side::Send => self.has_room(inner) || inner.recvq.has_other(waiter.gp()),
+                Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(waiter.gp()),
+            };
+        if ready {
+            self.unlock();
+            return false;
         }
+        inner.queue(side).push(waiter);
+        if side == Side::Send {
+            self.set_receivable();
+        }
+        self.unlock_changed(inner);
+        true
     }
 
     /// Closes: waiting receivers and senders see it, what is queued stays. False if it was closed

@@ -1,23 +1,33 @@
 //! One operation as a select sees it: an end of a channel, whatever its messages are.
 
+use std::cell::OnceCell;
+use std::ptr;
+
 use super::core::Side;
 use super::receiver::{Flavor, time_message};
 use super::token::{State, Token, place};
 use super::{Receiver, Sender};
 use crate::g::G;
+use crate::g::commit::Seq;
 use crate::sys::clock::NEVER;
 use crate::wait::Waiter;
+
+/// Who waits, in which of its waits, and where a message that it receives is to go.
+#[derive(Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) gp: &'static G,
+    pub(super) seq: Seq,
+    pub(super) place: *mut (),
+}
 
 /// See the module.
 pub(super) trait Operation {
     /// Commits to it if that needs no waiting. With `stay` the goroutine is not moved.
     fn commit(&self, token: &mut Token, stay: bool) -> bool;
-    /// Queues a waiter, unless it needs no waiting.
-    fn enqueue(&self, waiter: &Waiter) -> bool;
+    /// Makes a waiter and queues it, unless it needs no waiting.
+    fn enqueue(&self, waiter: &OnceCell<Waiter>, wait: Wait) -> bool;
     /// Takes the waiter off; true if it was won, which the token then tells.
     fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool;
-    /// Whether the operation needs a place for a message.
-    fn receives(&self) -> bool;
     /// When it is worth trying again, whatever happens.
     fn due(&self) -> u64 {
         NEVER
@@ -32,16 +42,13 @@ impl<T> Operation for Sender<T> {
         self.chan.commit_send(token)
     }
 
-    fn enqueue(&self, waiter: &Waiter) -> bool {
+    fn enqueue(&self, waiter: &OnceCell<Waiter>, wait: Wait) -> bool {
+        let waiter = waiter.get_or_init(|| Waiter::erased(wait.gp, wait.seq, ptr::null_mut()));
         self.chan.enqueue(waiter, Side::Send)
     }
 
     fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool {
         self.chan.accept(waiter, Side::Send, token)
-    }
-
-    fn receives(&self) -> bool {
-        false
     }
 
     fn is_ready(&self, gp: &'static G) -> bool {
@@ -72,9 +79,12 @@ impl<T> Operation for Receiver<T> {
         true
     }
 
-    fn enqueue(&self, waiter: &Waiter) -> bool {
+    fn enqueue(&self, waiter: &OnceCell<Waiter>, wait: Wait) -> bool {
         match &self.flavor {
-            Flavor::Chan(chan) => chan.enqueue(waiter, Side::Recv),
+            Flavor::Chan(chan) => {
+                let waiter = waiter.get_or_init(|| Waiter::erased(wait.gp, wait.seq, wait.place));
+                chan.enqueue(waiter, Side::Recv)
+            }
             _ => true,
         }
     }
@@ -84,10 +94,6 @@ impl<T> Operation for Receiver<T> {
             Flavor::Chan(chan) => chan.accept(waiter, Side::Recv, token),
             _ => false,
         }
-    }
-
-    fn receives(&self) -> bool {
-        true
     }
 
     fn due(&self) -> u64 {

@@ -228,6 +228,12 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Whether it becomes ready by itself.
+    #[inline]
+    pub(super) fn is_timed(&self) -> bool {
+        matches!(self.flavor, Flavor::At(_) | Flavor::Tick(_))
+    }
+
     pub(super) fn address(&self) -> *const () {
         match &self.flavor {
             Flavor::Chan(chan) => chan.address(),

@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::operation::Operation;
+use super::operation::{Operation, Wait};
 use super::token::Token;
 use super::{
     ReadyTimeoutError, Receiver, SelectTimeoutError, SelectedOperation, Sender, TryReadyError, TrySelectError,
@@ -82,6 +82,8 @@ pub struct Select<'a> {
     len: usize,
     next_index: usize,
     biased: bool,
+    /// Whether an arm may have become ready by itself when its time comes.
+    timed: bool,
 }
 
 // SAFETY: arms are shared references to ends of channels, which are `Send` and `Sync`; the raw
@@ -109,25 +111,39 @@ impl Waiters {
     }
 }
 
-/// The numbers of up to [`INLINE`] arms in a random order: each is equally likely. To begin somewhere and go around would
-/// prefer an arm that follows one that is never ready.
-#[inline]
-fn shuffled(len: usize) -> [u8; INLINE] {
-    let mut order = [0, 1, 2, 3, 4, 5, 6, 7];
-    // One random number is enough: each multiplication takes a digit off it.
-    let mut left = current::random_below(u32::MAX);
-    for i in (1..len).rev() {
-        let product = u64::from(left) * (i as u64 + 1);
-        left = product as u32;
-        order.swap(i, (product >> 32) as usize);
+/// Draws the numbers of up to [`INLINE`] arms one by one, each equally likely to be the next. To begin somewhere and go
+/// around would prefer an arm that follows one that is never ready.
+struct Draw {
+    order: [u8; INLINE],
+    left: usize,
+    /// One random number is enough: each multiplication takes a digit off it.
+    digits: u32,
+}
+
+impl Draw {
+    #[inline(always)]
+    fn of(len: usize) -> Self {
+        Self { order: [0, 1, 2, 3, 4, 5, 6, 7], left: len, digits: current::random_below(u32::MAX) }
     }
-    order
+}
+
+impl Iterator for Draw {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let product = u64::from(self.digits) * self.left as u64;
+        self.digits = product as u32;
+        self.left = self.left.checked_sub(1)?;
+        self.order.swap((product >> 32) as usize % INLINE, self.left % INLINE);
+        Some(usize::from(self.order[self.left % INLINE]))
+    }
 }
 
 impl<'a> Select<'a> {
     /// No operation yet.
     pub fn new() -> Self {
-        Self { inline: [None; INLINE], more: Vec::new(), len: 0, next_index: 0, biased: false }
+        Self { inline: [None; INLINE], more: Vec::new(), len: 0, next_index: 0, biased: false, timed: false }
     }
 
     /// As [`new`](Self::new), but of several ready operations the first is taken.
@@ -155,6 +171,7 @@ impl<'a> Select<'a> {
 
     /// Adds a receive from `receiver` and gives its index.
     pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
+        self.timed |= receiver.is_timed();
         self.add(receiver, receiver.address())
     }
 
@@ -194,8 +211,7 @@ impl<'a> Select<'a> {
             return (0..self.len).map(|i| self.arm(i)).find(f);
         }
         if self.len <= INLINE {
-            let order = shuffled(self.len);
-            return order[..self.len].iter().map(|&i| self.arm(usize::from(i))).find(f);
+            return Draw::of(self.len).map(|i| self.arm(i)).find(f);
         }
         for left in (1..=self.len).rev() {
             let j = current::random_below(left as u32) as usize;
@@ -254,15 +270,12 @@ impl<'a> Select<'a> {
         if self.biased || self.len > INLINE {
             return (0..self.len).all(f);
         }
-        shuffled(self.len)[..self.len].iter().all(|&i| f(usize::from(i)))
+        Draw::of(self.len).all(f)
     }
 
     /// Queues a waiter for the `i`th arm, unless that needs no waiting.
     fn queue(&self, waiters: &Waiters, i: usize, gp: &'static G, seq: Seq, place: *mut ()) -> bool {
-        let operation = self.arm(i).operation;
-        let element = if operation.receives() { place } else { std::ptr::null_mut() };
-        let waiter = waiters.get(i).get_or_init(|| Waiter::erased(gp, seq, element));
-        operation.enqueue(waiter)
+        self.arm(i).operation.enqueue(waiters.get(i), Wait { gp, seq, place })
     }
 
     /// Takes all waiters off; the arm whose waiter was won, if one was.
@@ -345,7 +358,11 @@ impl<'a> Select<'a> {
     /// waiter into its queue, or says that there is nothing to wait for.
     #[inline(always)]
     fn park(&self, deadline: u64, queue: impl Fn(&'static G, Seq, usize) -> bool) {
-        let due = (0..self.len).map(|i| self.arm(i).operation.due()).min().unwrap_or(NEVER);
+        let due = if self.timed {
+            (0..self.len).map(|i| self.arm(i).operation.due()).min().unwrap_or(NEVER)
+        } else {
+            NEVER
+        };
         let reason = if self.len == 0 { WaitReason::SelectNoCases } else { WaitReason::Select };
         park::park_commit(deadline.min(due), reason, |gp, seq| self.all_in_turn(|i| queue(gp, seq, i)));
     }
