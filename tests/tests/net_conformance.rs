@@ -54,8 +54,8 @@ mod on_threads {
 fn the_same_is_seen() {
     let _limit = limit();
     let expected = join_thread(on_thread(with_std::suite::run));
-    assert!(expected.len() > 80);
-    for gomaxprocs in [1, 2, 8] {
+    assert!(expected.len() > 140);
+    for gomaxprocs in [1, 2, 3, 8, 64] {
         let before = gort::gomaxprocs(gomaxprocs);
         same(&gort::spawn(in_goroutines::suite::run).join().unwrap(), &expected);
         same(&join_thread(on_thread(on_threads::suite::run)), &expected);

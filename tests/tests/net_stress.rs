@@ -1,8 +1,14 @@
 //! Many connections, peers that vanish in the middle of something, slow ones, and deadlines that strike at any
 //! moment: nothing hangs, nothing arrives wrong, no descriptor and no goroutine is left over.
 //!
-//! What happens is decided by a seed, which a failure tells; `NET_SEED` runs one again, `NET_CONNECTIONS` sets the
-//! number of connections (the two ends are in processes of their own, so `ulimit -n` bounds it).
+//! What happens is decided by a seed, which a failure tells; `NET_SEED` runs one again. `NET_CONNECTIONS` sets the
+//! number of connections, 2,000 else. The two ends are in processes of their own, so that `ulimit -n` bounds it; with one
+//! of 20,000, all but a few dozen:
+//!
+//! ```text
+//! $ NET_CONNECTIONS=19900 cargo test --release -p tests --test net_stress -- --nocapture
+//! 19900 connections, each answered thrice: 2.6 s
+//! ```
 
 mod api_support;
 
@@ -160,6 +166,7 @@ fn far_end(addr: &str, connections: usize) -> std::io::Result<()> {
 
 fn many_connections() {
     let connections = std::env::var("NET_CONNECTIONS").map_or(2_000, |n| n.parse().expect("a number"));
+    let begun = Instant::now();
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let addr = listener.local_addr().unwrap().to_string();
     let descriptors = open_descriptors();
@@ -185,6 +192,7 @@ fn many_connections() {
     listener.close();
     let all = accepting.join().unwrap();
     assert!(all.len() >= connections);
+    println!("{connections} connections, each answered thrice: {:.1} s", begun.elapsed().as_secs_f64());
     all.iter().for_each(|stream| stream.close());
     drop((all, listener));
     while gort::num_goroutine() > before {

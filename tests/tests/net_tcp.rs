@@ -1,30 +1,17 @@
-//! TCP over loopback: what std does, deadlines, several goroutines on one socket, descriptors.
+//! TCP over loopback: what std does, several goroutines on one socket, plain threads, descriptors.
 
 mod api_support;
+mod net_support;
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api_support::{join_thread, limit, on_thread};
 use gort::net::{Shutdown, TcpListener, TcpStream};
-
-fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (server, peer) = listener.accept().unwrap();
-    assert_eq!(peer, client.local_addr().unwrap());
-    (client, server)
-}
-
-/// Waits until as many goroutines or threads wait in I/O.
-fn wait_for_io_waiters(n: usize) {
-    while gort::runtime::stack(true).matches("[IO wait").count() < n {
-        gort::yield_now();
-    }
-}
+use net_support::{pair, wait_for_io_waiters};
 
 fn echo_many(gomaxprocs: usize) {
     let _limit = limit();
@@ -204,98 +191,6 @@ fn vectored() {
 }
 
 #[gort::test]
-fn timeouts_below_a_millisecond() {
-    let _limit = limit();
-    let (_client, mut server) = pair();
-    assert_eq!(server.set_read_timeout(Some(Duration::ZERO)).unwrap_err().kind(), ErrorKind::InvalidInput);
-    let timeout = Duration::from_micros(200);
-    server.set_read_timeout(Some(timeout)).unwrap();
-    assert_eq!(server.read_timeout().unwrap(), Some(timeout));
-    let mut best = Duration::MAX;
-    for _ in 0..50 {
-        let start = Instant::now();
-        let e = server.read(&mut [0; 8]).unwrap_err();
-        let took = start.elapsed();
-        assert_eq!(e.kind(), ErrorKind::WouldBlock);
-        assert!(took >= timeout, "too early: {took:?}");
-        best = best.min(took);
-    }
-    assert!(best < Duration::from_micros(900), "rounded up to milliseconds: {best:?}");
-}
-
-#[gort::test]
-fn a_write_timeout_gives_what_was_sent() {
-    let _limit = limit();
-    let (client, _server) = pair();
-    client.set_write_timeout(Some(Duration::from_millis(5))).unwrap();
-    let big = vec![0; 50_000_000];
-    let sent = (&client).write(&big).unwrap();
-    assert!(sent > 0 && sent < big.len());
-    assert_eq!((&client).write(&big).unwrap_err().kind(), ErrorKind::WouldBlock);
-}
-
-#[gort::test]
-fn a_deadline_stays_expired_until_moved() {
-    let _limit = limit();
-    let (mut client, mut server) = pair();
-    client.write_all(b"there").unwrap();
-    server.set_read_deadline(Some(Instant::now())).unwrap();
-    for _ in 0..3 {
-        assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::TimedOut);
-    }
-    server.write_all(b"writes go on").unwrap();
-    server.set_read_deadline(None).unwrap();
-    assert_eq!(server.read(&mut [0; 8]).unwrap(), 5);
-    server.set_deadline(Some(Instant::now() + Duration::from_millis(2))).unwrap();
-    assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::TimedOut);
-    assert_eq!(server.write(b"x").unwrap_err().kind(), ErrorKind::TimedOut);
-}
-
-#[gort::test]
-fn moving_a_deadline_wakes_who_waits() {
-    let _limit = limit();
-    let (_client, server) = pair();
-    let server = Arc::new(server);
-    server.set_read_deadline(Some(Instant::now() + Duration::from_secs(3600))).unwrap();
-    // The first waits for data, the others for their turn.
-    let readers: Vec<_> = (0..4)
-        .map(|_| {
-            let server = server.clone();
-            gort::spawn(move || (&*server).read(&mut [0; 8]).unwrap_err().kind())
-        })
-        .collect();
-    wait_for_io_waiters(4);
-    server.set_read_deadline(Some(Instant::now())).unwrap();
-    for reader in readers {
-        assert_eq!(reader.join().unwrap(), ErrorKind::TimedOut);
-    }
-}
-
-#[gort::test]
-fn close_wakes_all_who_wait() {
-    let _limit = limit();
-    let (_client, server) = pair();
-    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
-    let server = Arc::new(server);
-    let mut waiters = Vec::new();
-    for _ in 0..3 {
-        let server = server.clone();
-        waiters.push(gort::spawn(move || (&*server).read(&mut [0; 8]).is_err()));
-        let listener = listener.clone();
-        waiters.push(gort::spawn(move || listener.accept().is_err()));
-    }
-    wait_for_io_waiters(6);
-    server.close();
-    server.close();
-    listener.close();
-    for waiter in waiters {
-        assert!(waiter.join().unwrap());
-    }
-    assert!((&*server).write(b"x").is_err());
-    assert!(TcpStream::connect(listener.local_addr().unwrap()).is_err());
-}
-
-#[gort::test]
 fn several_readers_get_all_bytes_once() {
     let _limit = limit();
     let (client, server) = pair();
@@ -346,22 +241,6 @@ fn several_acceptors() {
     for acceptor in acceptors {
         acceptor.join().unwrap();
     }
-}
-
-#[gort::test]
-fn a_timeout_counts_while_another_reads() {
-    let _limit = limit();
-    let (_client, server) = pair();
-    let server = Arc::new(server);
-    let first = gort::spawn({
-        let server = server.clone();
-        move || (&*server).read(&mut [0; 8]).unwrap()
-    });
-    wait_for_io_waiters(1);
-    server.set_read_timeout(Some(Duration::from_micros(500))).unwrap();
-    assert_eq!((&*server).read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    server.shutdown(Shutdown::Both).unwrap();
-    assert_eq!(first.join().unwrap(), 0);
 }
 
 #[gort::test]
@@ -461,24 +340,6 @@ fn connecting() {
     assert_eq!(stream.ttl().unwrap(), 33);
 }
 
-/// A listener whose queue of connections is full does not answer.
-#[gort::test]
-fn connect_timeout_comes() {
-    let _limit = limit();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // SAFETY: shrinks the queue of a live listener.
-    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
-    let addr = listener.local_addr().unwrap();
-    let mut held = Vec::new();
-    let e = loop {
-        match TcpStream::connect_timeout(&addr, Duration::from_millis(3)) {
-            Ok(stream) => held.push(stream),
-            Err(e) => break e,
-        }
-    };
-    assert_eq!(e.kind(), ErrorKind::TimedOut);
-}
-
 #[gort::test]
 fn a_reset_is_an_error() {
     let _limit = limit();
@@ -503,105 +364,10 @@ fn a_reset_is_an_error() {
     assert_eq!(reader.join().unwrap(), Some(ErrorKind::ConnectionReset));
 }
 
-#[gort::test]
-fn a_busy_p_polls_the_network() {
-    let _limit = limit();
-    let before = gort::gomaxprocs(1);
-    let (client, mut server) = pair();
-    let done = Arc::new(AtomicUsize::new(0));
-    // Goroutines that always have somebody to switch to: nobody ever looks for work.
-    let spinners: Vec<_> = (0..3)
-        .map(|_| {
-            let done = done.clone();
-            gort::spawn(move || {
-                while done.load(Ordering::Relaxed) == 0 {
-                    gort::yield_now();
-                }
-            })
-        })
-        .collect();
-    let reader = gort::spawn(move || {
-        let n = server.read(&mut [0; 8]).unwrap();
-        done.store(1, Ordering::Relaxed);
-        n
-    });
-    wait_for_io_waiters(1);
-    (&client).write_all(b"x").unwrap();
-    assert_eq!(reader.join().unwrap(), 1);
-    for spinner in spinners {
-        spinner.join().unwrap();
-    }
-    gort::gomaxprocs(before);
-}
-
-#[gort::test]
-fn sysmon_polls_when_goroutines_compute() {
-    let _limit = limit();
-    let before = gort::gomaxprocs(1);
-    let (client, mut server) = pair();
-    let done = Arc::new(AtomicUsize::new(0));
-    let hog = gort::spawn({
-        let done = done.clone();
-        move || {
-            while done.load(Ordering::Relaxed) == 0 {
-                std::hint::spin_loop();
-            }
-        }
-    });
-    let reader = gort::spawn(move || {
-        let n = server.read(&mut [0; 8]).unwrap();
-        done.store(1, Ordering::Relaxed);
-        n
-    });
-    wait_for_io_waiters(1);
-    on_thread(move || (&client).write_all(b"x").unwrap());
-    hog.join().unwrap();
-    assert_eq!(reader.join().unwrap(), 1);
-    gort::gomaxprocs(before);
-}
-
-#[gort::test]
-fn a_locked_goroutine_waits_for_a_socket() {
-    let _limit = limit();
-    let before = gort::gomaxprocs(1);
-    let (client, mut server) = pair();
-    let reader = gort::spawn(move || {
-        gort::lock_os_thread();
-        let n = server.read(&mut [0; 8]).unwrap();
-        gort::unlock_os_thread();
-        n
-    });
-    wait_for_io_waiters(1);
-    let thread = on_thread(move || (&client).write_all(b"x").unwrap());
-    assert_eq!(reader.join().unwrap(), 1);
-    join_thread(thread);
-    gort::gomaxprocs(before);
-}
-
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
 /// In a process of its own: descriptors are counted, and used up.
 #[test]
 fn descriptors() -> io::Result<()> {
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_prog_net")).arg("descriptors").status()?;
     assert!(status.success());
-    assert!(open_descriptors() > 0);
-    Ok(())
-}
-
-#[test]
-fn a_wait_for_a_socket_is_no_deadlock_and_its_end_may_be_one() -> io::Result<()> {
-    for case in ["no_deadlock", "deadlock"] {
-        let out = std::process::Command::new(env!("CARGO_BIN_EXE_prog_net")).arg(case).output()?;
-        let err = String::from_utf8_lossy(&out.stderr);
-        if case == "deadlock" {
-            assert_eq!(out.status.code(), Some(2), "{err}");
-            assert!(err.contains("all goroutines are asleep - deadlock!"), "{err}");
-        } else {
-            assert_eq!(out.status.code(), Some(0), "{err}");
-        }
-    }
     Ok(())
 }

@@ -29,6 +29,8 @@ const MAX_HEADERS: usize = 64;
 const MAX_BODY: usize = 1 << 20;
 /// How long requests may take to be answered after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long a client may take to hang up after the last answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 #[gort::main]
 fn main() -> ExitCode {
@@ -98,17 +100,11 @@ fn accept(listener: TcpListener, ctx: &Context, connections: usize, patience: Du
     });
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Idle,
-    Busy,
-    Ending,
-}
-
 struct Connection {
     stream: TcpStream,
     patience: Duration,
-    state: Mutex<State>,
+    /// Whether the client has nothing under way.
+    idle: Mutex<bool>,
 }
 
 impl Connection {
@@ -116,26 +112,26 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;
-        Ok(Arc::new(Self { stream, patience, state: Mutex::new(State::Busy) }))
+        Ok(Arc::new(Self { stream, patience, idle: Mutex::new(false) }))
     }
 
     /// Serves the client, and has an eye on the end meanwhile.
     fn serve(self: &Arc<Self>, ctx: &Context) -> io::Result<()> {
         let client = self.clone();
         let at_end = ctx.after_func(move || client.end());
-        let result = self.talk();
+        let result = self.talk(ctx);
         at_end.stop();
         result
     }
 
     /// Answers requests until one side has had enough.
-    fn talk(&self) -> io::Result<()> {
+    fn talk(&self, ctx: &Context) -> io::Result<()> {
         let (mut input, mut output, mut chunk) = (Vec::new(), Vec::new(), vec![0; 16 << 10]);
         let mut begun = Instant::now();
         loop {
             match parse(&input) {
                 Ok(Parsed::Whole(request, length)) => {
-                    let last = !request.keep_alive || self.is_now(State::Busy) == State::Ending;
+                    let last = !request.keep_alive || ctx.err().is_some();
                     request.answer(last, &mut output);
                     input.drain(..length);
                     begun = Instant::now();
@@ -158,10 +154,12 @@ impl Connection {
             (&self.stream).write_all(&output)?;
             output.clear();
             let idle = input.is_empty();
-            if idle && self.is_now(State::Idle) == State::Ending || self.read(&mut chunk, &mut input)? == 0 {
+            // First this, then a look at `ctx`: see `end`.
+            *self.idle.lock().unwrap() = idle;
+            if idle && ctx.err().is_some() || self.read(&mut chunk, &mut input)? == 0 {
                 break;
             }
-            self.is_now(State::Busy);
+            *self.idle.lock().unwrap() = false;
             if idle {
                 begun = Instant::now();
             } else if begun.elapsed() > self.patience {
@@ -172,8 +170,9 @@ impl Connection {
         (&self.stream).write_all(&output)?;
         // What the client has yet to send is read, or the kernel would take our last words back.
         self.stream.shutdown(Shutdown::Write)?;
+        self.stream.set_read_timeout(Some(LINGER))?;
         let begun = Instant::now();
-        while begun.elapsed() < self.patience && self.read(&mut chunk, &mut input)? > 0 {
+        while begun.elapsed() < LINGER && self.read(&mut chunk, &mut input)? > 0 {
             input.clear();
         }
         Ok(())
@@ -186,19 +185,10 @@ impl Connection {
         Ok(n)
     }
 
-    /// Tells what the client is about, and is told whether the end has come.
-    fn is_now(&self, state: State) -> State {
-        let mut now = self.state.lock().unwrap();
-        if *now != State::Ending {
-            *now = state;
-        }
-        *now
-    }
-
-    /// The end has come: who waits for a request waits no longer.
+    /// The end has come: a client that waits for a request waits no longer. One that is not idle now will look at the
+    /// context before it waits again.
     fn end(&self) {
-        let before = std::mem::replace(&mut *self.state.lock().unwrap(), State::Ending);
-        if before == State::Idle {
+        if *self.idle.lock().unwrap() {
             let _ = self.stream.shutdown(Shutdown::Read);
         }
     }

@@ -71,21 +71,21 @@ macro_rules! descriptor {
         }
 
         impl From<OwnedFd> for $name {
-            /// The mode that the descriptor is in stays that of the socket.
+            /// The mode that the descriptor is in stays that of the socket, and so do its timeouts.
             fn from(fd: OwnedFd) -> Self {
                 Self(Socket::from_std(fd, $nonblocking))
             }
         }
 
         impl From<$std> for $name {
-            /// The mode of std's socket stays; its timeouts do not come along.
+            /// The mode and the timeouts of std's socket stay.
             fn from(std: $std) -> Self {
                 Self::from(OwnedFd::from(std))
             }
         }
 
         impl From<$name> for OwnedFd {
-            /// The descriptor, in blocking mode. A socket that has clones is duplicated.
+            /// The descriptor, in blocking mode, with the timeouts. A socket that has clones is duplicated.
             ///
             /// # Panics
             /// When it has clones and the process may open no other descriptor.
@@ -95,7 +95,7 @@ macro_rules! descriptor {
         }
 
         impl From<$name> for $std {
-            /// In blocking mode, without timeouts. A socket that has clones is duplicated.
+            /// In blocking mode, with the timeouts. A socket that has clones is duplicated.
             ///
             /// # Panics
             /// When it has clones and the process may open no other descriptor.

@@ -19,6 +19,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -83,6 +84,10 @@ impl Drop for Inner {
 #[derive(Clone)]
 pub(super) struct Socket(Arc<Inner>);
 
+// As std's. A panic leaves nothing half done: the seat is given up, and all else is a word at a time.
+impl UnwindSafe for Socket {}
+impl RefUnwindSafe for Socket {}
+
 /// std's view of a socket that stays ours: for options and addresses, which gort adds nothing to.
 pub(super) struct View<'a, T> {
     std: ManuallyDrop<T>,
@@ -119,7 +124,7 @@ impl Socket {
         })))
     }
 
-    /// Takes over a descriptor whose mode is the user's choice.
+    /// Takes over a descriptor whose mode and timeouts are the user's choice.
     ///
     /// # Panics
     /// When there is no descriptor that the netpoller could give: a million are open.
@@ -130,17 +135,27 @@ impl Socket {
         }
         let socket = Self::new(fd).expect("as many sockets as descriptors");
         socket.0.nonblocking.store(mode, Ordering::Relaxed);
+        // Of any socket: the options are the same for all.
+        let kernel = socket.view::<std::net::UdpSocket>();
+        for (dir, timeout) in [(Dir::Read, kernel.read_timeout()), (Dir::Write, kernel.write_timeout())] {
+            let _ = socket.set_timeout(dir, timeout.ok().flatten());
+        }
         socket
     }
 
-    /// The descriptor in blocking mode: this one if no clone needs it, else another of the same socket.
+    /// The descriptor in blocking mode, with the timeouts: this one if no clone needs it, else another of the same socket.
     pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
+        let timeouts = [self.timeout(Dir::Read), self.timeout(Dir::Write)];
         let fd = match Arc::try_unwrap(self.0) {
             Ok(inner) => ManuallyDrop::new(inner).release(),
             Err(shared) => shared.fd.as_fd().try_clone_to_owned()?,
         };
         super::calls::set_nonblocking(fd.as_fd(), false)?;
-        Ok(fd)
+        // As above. No socket refuses them.
+        let kernel = std::net::UdpSocket::from(fd);
+        let _ = kernel.set_read_timeout(timeouts[0]);
+        let _ = kernel.set_write_timeout(timeouts[1]);
+        Ok(kernel.into())
     }
 
     /// [`Socket::into_fd`] for conversions that cannot fail.

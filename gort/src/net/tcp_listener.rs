@@ -152,6 +152,26 @@ impl TcpListener {
     pub fn ttl(&self) -> io::Result<u32> {
         self.std().ttl()
     }
+
+    /// Whether an IPv6 socket takes IPv6 only. std has it still, and gort for its sake.
+    ///
+    /// # Errors
+    /// The kernel's: of a socket that is bound, as every listener is.
+    #[deprecated(since = "0.1.0", note = "this option can only be set before the socket is bound")]
+    #[allow(deprecated)]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        self.std().set_only_v6(only_v6)
+    }
+
+    /// Whether an IPv6 socket takes IPv6 only.
+    ///
+    /// # Errors
+    /// The kernel's.
+    #[deprecated(since = "0.1.0", note = "this option can only be set before the socket is bound")]
+    #[allow(deprecated)]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        self.std().only_v6()
+    }
 }
 
 /// See [`TcpListener::incoming`].

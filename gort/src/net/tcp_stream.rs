@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::linux::net::TcpStreamExt as _;
 use std::time::{Duration, Instant};
 
 use super::descriptor::{deadlines, descriptor, stream_io};
@@ -53,6 +54,8 @@ use crate::sys::clock::{self, NEVER};
 /// assert!(a.nodelay()?);
 /// a.set_ttl(64)?;
 /// assert_eq!(a.ttl()?, 64);
+/// a.set_quickack(true)?;
+/// a.quickack()?;
 ///
 /// a.write_all(b"hello")?;
 /// a.shutdown(Shutdown::Write)?;
@@ -143,6 +146,8 @@ impl TcpStream {
     #[doc(alias = "DialTimeout")]
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<Self> {
         if timeout.is_zero() {
+            // As std does, which looks at the time when it has to wait: the kernel's refusal comes first.
+            mio::net::TcpStream::connect(*addr)?;
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout"));
         }
         Self::connect_until(*addr, clock::after(timeout)).map_err(|e| match e.kind() {
@@ -232,5 +237,22 @@ impl TcpStream {
     /// The kernel's.
     pub fn ttl(&self) -> io::Result<u32> {
         self.std().ttl()
+    }
+
+    /// Whether the kernel acknowledges at once (`TCP_QUICKACK`); it may go back to its own ways later. In std a method
+    /// of [`TcpStreamExt`](std::os::linux::net::TcpStreamExt).
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        self.std().set_quickack(quickack)
+    }
+
+    /// What holds now of [`set_quickack`](Self::set_quickack).
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn quickack(&self) -> io::Result<bool> {
+        self.std().quickack()
     }
 }

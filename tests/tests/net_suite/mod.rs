@@ -6,10 +6,12 @@
 
 use std::fmt::Debug;
 use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use super::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use super::spawn;
 use super::unix::{UnixDatagram, UnixListener, UnixStream};
 
@@ -283,6 +285,117 @@ fn unix_datagrams(seen: &mut Seen, dir: &Path) {
     tell(seen, "end", outcome(y.recv(&mut buf)));
 }
 
+/// Descriptors go from hand to hand, and what was set stays with them.
+fn conversions(seen: &mut Seen) {
+    let (client, server) = pair();
+    server.set_read_timeout(SHORT).unwrap();
+    server.set_nodelay(true).unwrap();
+    let mut server = TcpStream::from(OwnedFd::from(server));
+    tell(seen, "timeouts", (outcome(server.read_timeout()), outcome(server.write_timeout())));
+    tell(seen, "nodelay", outcome(server.nodelay()));
+    tell(seen, "time-out", outcome(server.read(&mut [0; 4])));
+    server.set_read_timeout(None).unwrap();
+    // SAFETY: the descriptor was given up the moment before.
+    let mut server = unsafe { TcpStream::from_raw_fd(server.into_raw_fd()) };
+    tell(seen, "none", outcome(server.read_timeout()));
+    (&client).write_all(b"ab").unwrap();
+    tell(seen, "a read for nothing", outcome(server.read(&mut [])));
+    tell(seen, "read", outcome(server.read_exact(&mut [0; 2])));
+    tell(seen, "duplicate", server.as_fd().try_clone_to_owned().is_ok());
+    let (a, b) = UnixDatagram::pair().unwrap();
+    b.set_read_timeout(SHORT).unwrap();
+    let (a, b) = (UnixDatagram::from(OwnedFd::from(a)), UnixDatagram::from(OwnedFd::from(b)));
+    tell(seen, "time-out", outcome(b.recv(&mut [0; 4])));
+    tell(seen, "sent", outcome(a.send(b"x")));
+    tell(seen, "received", outcome(b.recv(&mut [0; 4])));
+    let listener = TcpListener::from(OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap()));
+    let addr = listener.local_addr().unwrap();
+    let connects = spawn(move || drop(TcpStream::connect(addr).unwrap()));
+    tell(seen, "accepted", outcome(listener.accept().map(drop)));
+    connects();
+}
+
+/// What is refused, and how.
+fn refusals(seen: &mut Seen) {
+    let (client, server) = pair();
+    tell(seen, "ttl", outcome(client.set_ttl(0)));
+    tell(seen, "ttl", outcome(client.set_ttl(256)));
+    tell(seen, "shutdown", outcome(client.shutdown(Shutdown::Both)));
+    tell(seen, "write", outcome((&client).write(b"x")));
+    tell(seen, "write", outcome((&client).write_vectored(&[IoSlice::new(b"x")])));
+    tell(seen, "read", outcome((&client).read(&mut [0; 4])));
+    drop(server);
+    tell(seen, "shutdown", outcome(client.shutdown(Shutdown::Write)));
+    let broadcast = SocketAddr::from(([255, 255, 255, 255], 9));
+    tell(seen, "broadcast", outcome(TcpStream::connect(broadcast).map(drop)));
+    tell(seen, "not mine", outcome(TcpListener::bind("192.0.2.1:0").map(drop)));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    tell(seen, "in use", outcome(UdpSocket::bind(socket.local_addr().unwrap()).map(drop)));
+    tell(seen, "broadcast", outcome(socket.send_to(b"x", broadcast)));
+    tell(seen, "no v6", outcome(socket.send_to(b"x", "[::1]:9")));
+    tell(seen, "no v6", outcome(socket.multicast_loop_v6()));
+    tell(seen, "no group", outcome(socket.join_multicast_v4(&Ipv4Addr::LOCALHOST, &Ipv4Addr::LOCALHOST)));
+    let group = Ipv4Addr::new(224, 0, 0, 251);
+    tell(seen, "no member", outcome(socket.leave_multicast_v4(&group, &Ipv4Addr::LOCALHOST)));
+    tell(seen, "zero", outcome(socket.set_read_timeout(Some(Duration::ZERO))));
+    let none: &[SocketAddr] = &[];
+    tell(seen, "no address", outcome(socket.connect(none)));
+    tell(seen, "unconnected", outcome(socket.peer_addr()));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    tell(seen, "its ttl", (outcome(listener.set_ttl(7)), outcome(listener.ttl())));
+    let name = "no such host.invalid:80";
+    tell(seen, "no such name", outcome(TcpStream::connect(name).map(drop)).is_err());
+    for e in [
+        TcpStream::connect_timeout(&broadcast, Duration::ZERO).unwrap_err(),
+        socket.set_write_timeout(Some(Duration::ZERO)).unwrap_err(),
+    ] {
+        tell(seen, "text", e.to_string());
+    }
+    tell(seen, "text", TcpStream::connect(none).unwrap_err().to_string());
+    tell(seen, "text", socket.send_to(b"x", none).unwrap_err().to_string());
+}
+
+/// Names that are no files'.
+fn unix_names(seen: &mut Seen, dir: &Path) {
+    let name = |what: &str| {
+        let text = format!("{}-{what}", dir.display());
+        (super::unix::SocketAddr::from_abstract_name(&text).unwrap(), text)
+    };
+    let (addr, text) = name("listener");
+    let listener = UnixListener::bind_addr(&addr).unwrap();
+    tell(seen, "in use", outcome(UnixListener::bind_addr(&addr).map(drop)));
+    let at = listener.local_addr().unwrap();
+    tell(seen, "name", at.as_abstract_name() == Some(text.as_bytes()));
+    let mut client = UnixStream::connect_addr(&addr).unwrap();
+    let (mut server, from) = listener.accept().unwrap();
+    tell(seen, "from", from.is_unnamed());
+    tell(seen, "peer", client.peer_addr().unwrap().as_abstract_name() == Some(text.as_bytes()));
+    client.write_all(b"by name").unwrap();
+    let mut buf = [0; 7];
+    tell(seen, "read", outcome(server.read_exact(&mut buf)).map(|()| buf));
+    tell(seen, "debug", format!("{server:?}").starts_with("UnixStream { fd: "));
+    tell(seen, "debug", format!("{listener:?}").contains(" local: "));
+    tell(seen, "timeouts", (outcome(server.read_timeout()), outcome(server.write_timeout())));
+    listener.set_nonblocking(true).unwrap();
+    tell(seen, "accept", outcome(listener.try_clone().unwrap().accept().map(drop)));
+
+    let (addr, _) = name("datagrams");
+    let receiver = UnixDatagram::bind_addr(&addr).unwrap();
+    let sender = UnixDatagram::unbound().unwrap();
+    tell(seen, "unconnected", outcome(sender.peer_addr().map(drop)));
+    tell(seen, "sent", outcome(sender.send_to_addr(b"one", &addr)));
+    tell(seen, "connected", outcome(sender.connect_addr(&addr)));
+    tell(seen, "sent", outcome(sender.send(b"two")));
+    for _ in 0..2 {
+        let got = outcome(receiver.recv_from(&mut buf)).map(|(n, from)| (n, from.is_unnamed()));
+        tell(seen, "received", (got, &buf[..3]));
+    }
+    drop(receiver);
+    tell(seen, "nobody", outcome(sender.send(b"three")));
+    tell(seen, "nobody", outcome(sender.send_to_addr(b"three", &addr)));
+    tell(seen, "debug", format!("{sender:?}").starts_with("UnixDatagram { fd: "));
+}
+
 /// All programs, one after the other.
 pub(crate) fn run() -> Seen {
     let dir = tempfile::tempdir().unwrap();
@@ -296,8 +409,11 @@ pub(crate) fn run() -> Seen {
     program("tcp_ends", &tcp_ends);
     program("tcp_modes", &tcp_modes);
     program("tcp_connecting", &tcp_connecting);
+    program("conversions", &conversions);
+    program("refusals", &refusals);
     program("udp", &udp);
     program("unix_streams", &|seen| unix_streams(seen, dir.path()));
+    program("unix_names", &|seen| unix_names(seen, dir.path()));
     program("unix_datagrams", &|seen| unix_datagrams(seen, dir.path()));
     seen
 }

@@ -1,0 +1,177 @@
+//! Who asks the kernel about sockets: a busy P, sysmon, the last M that falls asleep.
+
+mod api_support;
+mod net_support;
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use api_support::{join_thread, limit, on_thread};
+use net_support::{pair, wait_for_io_waiters};
+
+/// One test at a time: they look at what the process as a whole does.
+fn alone() -> gort::sync::MutexGuard<'static, ()> {
+    static ALONE: gort::sync::Mutex<()> = gort::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(gort::sync::PoisonError::into_inner)
+}
+
+/// Whether a thread waits for sockets, by the number of the system call that it is in: sysmon, or another. Sysmon is the
+/// second M.
+fn waits_for_sockets(sysmon: bool) -> bool {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let mut calls = tasks
+        .filter(|task| {
+            fs::read_to_string(task.join("comm")).is_ok_and(|name| (name == "gort-m1\n") == sysmon)
+        })
+        .filter_map(|task| fs::read_to_string(task.join("syscall")).ok());
+    let polls = [libc::SYS_epoll_pwait2, libc::SYS_epoll_wait].map(|call| format!("{call} "));
+    calls.any(|call| polls.iter().any(|poll| call.starts_with(poll)))
+}
+
+/// Has `busy` keep the only P while a goroutine waits for a socket, until it has looked at sysmon `looks` times; then
+/// has that one woken, which ends `busy`. How many looks found that sysmon waits for sockets.
+fn sysmon_waits_for_sockets(looks: usize, busy: fn(&AtomicUsize, &mut dyn FnMut())) -> usize {
+    let before = gort::gomaxprocs(1);
+    let (client, mut server) = pair();
+    let done = Arc::new(AtomicUsize::new(0));
+    let reader = gort::spawn({
+        let done = done.clone();
+        move || {
+            let n = server.read(&mut [0; 8]).unwrap();
+            done.store(1, Ordering::Relaxed);
+            n
+        }
+    });
+    wait_for_io_waiters(1);
+    let (mut left, mut there) = (looks, 0);
+    busy(&done, &mut || {
+        there += usize::from(waits_for_sockets(true));
+        if left == 1 {
+            (&client).write_all(b"x").unwrap();
+        }
+        left = left.saturating_sub(1);
+    });
+    assert_eq!(reader.join().unwrap(), 1);
+    gort::gomaxprocs(before);
+    there
+}
+
+/// Goroutines that always have somebody to switch to never look for work. They see events all the same, so that sysmon
+/// need not wait for any; without the look at each 61st switch it always does.
+#[gort::test]
+fn a_busy_p_polls_the_network() {
+    let _alone = alone();
+    let _limit = limit();
+    let there = sysmon_waits_for_sockets(100, |done, look| {
+        gort::scope(|s| {
+            for _ in 0..2 {
+                s.spawn(|| {
+                    while done.load(Ordering::Relaxed) == 0 {
+                        gort::yield_now();
+                    }
+                });
+            }
+            // An M without a P may wait there, until the next event.
+            while waits_for_sockets(false) {
+                let (client, mut server) = pair();
+                let reads = gort::spawn(move || server.read(&mut [0; 8]).unwrap());
+                wait_for_io_waiters(2);
+                (&client).write_all(b"x").unwrap();
+                reads.join().unwrap();
+            }
+            // Apart by what sysmon sleeps, so that they are looks at different rounds.
+            let mut last = Instant::now();
+            while done.load(Ordering::Relaxed) == 0 {
+                if last.elapsed() > Duration::from_micros(700) {
+                    look();
+                    last = Instant::now();
+                }
+                gort::yield_now();
+            }
+        });
+    });
+    // Some: while this thread had to wait for a CPU no P was busy.
+    assert!(there < 85, "{there} of 100");
+}
+
+/// A goroutine that computes has the only P. Sysmon waits for sockets, or takes the P away so that another M can do
+/// that: which of the two is faster depends on the machine, so that this goes on until it was sysmon.
+#[gort::test]
+fn sysmon_polls_when_goroutines_compute() {
+    let _alone = alone();
+    let _limit = limit();
+    let hog = || {
+        sysmon_waits_for_sockets(2000, |done, look| {
+            while done.load(Ordering::Relaxed) == 0 {
+                look();
+            }
+        })
+    };
+    while hog() == 0 {}
+}
+
+/// The last M sleeps in the netpoller. Work from outside, and a timer, wake it there.
+#[gort::test]
+fn work_and_timers_wake_who_sleeps_in_the_netpoller() {
+    let _alone = alone();
+    let _limit = limit();
+    for procs in [1, 2] {
+        let before = gort::gomaxprocs(procs);
+        let (client, mut server) = pair();
+        let reader = gort::spawn(move || server.read(&mut [0; 8]).unwrap());
+        wait_for_io_waiters(1);
+        let (to, from_thread) = gort::channel::bounded::<u32>(0);
+        let (answer, answers) = std::sync::mpsc::channel();
+        let thread = on_thread(move || {
+            for i in 0..300 {
+                to.send(i).unwrap();
+                assert_eq!(answers.recv().unwrap(), i);
+            }
+        });
+        for i in from_thread {
+            gort::sleep(Duration::from_micros(20));
+            answer.send(i).unwrap();
+        }
+        join_thread(thread);
+        (&client).write_all(b"x").unwrap();
+        assert_eq!(reader.join().unwrap(), 1);
+        gort::gomaxprocs(before);
+    }
+}
+
+#[gort::test]
+fn a_locked_goroutine_waits_for_a_socket() {
+    let _alone = alone();
+    let _limit = limit();
+    let before = gort::gomaxprocs(1);
+    let (client, mut server) = pair();
+    let reader = gort::spawn(move || {
+        gort::lock_os_thread();
+        let n = server.read(&mut [0; 8]).unwrap();
+        gort::unlock_os_thread();
+        n
+    });
+    wait_for_io_waiters(1);
+    let thread = on_thread(move || (&client).write_all(b"x").unwrap());
+    assert_eq!(reader.join().unwrap(), 1);
+    join_thread(thread);
+    gort::gomaxprocs(before);
+}
+
+#[test]
+fn a_wait_for_a_socket_is_no_deadlock_and_its_end_may_be_one() -> io::Result<()> {
+    for case in ["no_deadlock", "deadlock"] {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_prog_net")).arg(case).output()?;
+        let err = String::from_utf8_lossy(&out.stderr);
+        if case == "deadlock" {
+            assert_eq!(out.status.code(), Some(2), "{err}");
+            assert!(err.contains("all goroutines are asleep - deadlock!"), "{err}");
+        } else {
+            assert_eq!(out.status.code(), Some(0), "{err}");
+        }
+    }
+    Ok(())
+}
