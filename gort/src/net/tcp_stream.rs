@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::os::linux::net::TcpStreamExt as _;
 use std::time::{Duration, Instant};
 
 use super::descriptor::{deadlines, descriptor, stream_io};
@@ -240,12 +239,12 @@ impl TcpStream {
     }
 
     /// Whether the kernel acknowledges at once (`TCP_QUICKACK`); it may go back to its own ways later. In std a method
-    /// of [`TcpStreamExt`](std::os::linux::net::TcpStreamExt).
+    /// of `std::os::linux::net::TcpStreamExt`.
     ///
     /// # Errors
     /// The kernel's.
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
-        self.std().set_quickack(quickack)
+        super::calls::set_quickack(self.as_fd(), quickack)
     }
 
     /// What holds now of [`set_quickack`](Self::set_quickack).
@@ -253,6 +252,6 @@ impl TcpStream {
     /// # Errors
     /// The kernel's.
     pub fn quickack(&self) -> io::Result<bool> {
-        self.std().quickack()
+        super::calls::quickack(self.as_fd())
     }
 }
