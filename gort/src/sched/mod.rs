@@ -37,6 +37,7 @@ pub(crate) mod traceback;
 pub(crate) mod wake;
 
 use std::cell::UnsafeCell;
+use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -90,28 +91,54 @@ impl Locked {
     }
 }
 
-/// The one scheduler of the process.
+/// A word that many write, on a cache line of its own.
+#[repr(align(64))]
+pub(crate) struct Busy<T>(T);
+
+impl<T> Deref for Busy<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// The one scheduler of the process. Its fields lie as they stand here: what every start of a goroutine reads, and
+/// nobody writes, on a line with its like; then, apart, what is written all the time.
+#[repr(C, align(64))]
 pub(crate) struct Sched {
     /// Whether the runtime runs. Release at the end of boot, Acquire on plain threads.
     pub(crate) booted: AtomicBool,
-    lock: Lock,
-    locked: UnsafeCell<Locked>,
-    pub(crate) idle: Idle,
-    pub(crate) global: GlobalRunq,
+    /// Whether the main goroutine has ended by goexit.
+    pub(crate) main_exited: AtomicBool,
+    /// Whether there has been a second M that runs goroutines.
+    pub(crate) helped: AtomicBool,
     /// GOMAXPROCS.
     pub(crate) procs: AtomicU32,
-    /// Ms whose P was taken and that have not noticed yet: they run user code, or sit in the kernel.
-    pub(crate) without_p: AtomicU32,
     /// Ps ever made: the ones to look through for work.
     pub(crate) allp_len: AtomicU32,
+    /// Order of a default goroutine's stack.
+    pub(crate) stack_order: AtomicU32,
+    /// `GODEBUG=tracebackancestors`.
+    pub(crate) ancestors: AtomicU32,
+    /// The coarse time, which sysmon keeps; zero while it sleeps until told.
+    coarse: AtomicU32,
+    pub(crate) seed: AtomicUsize,
+    /// When boot began.
+    pub(crate) start_time: AtomicU64,
     allp: [AtomicPtr<P>; MAX_PROCS],
+    pub(crate) idle: Busy<Idle>,
+    pub(crate) global: Busy<GlobalRunq>,
     /// Next goroutine id to give to a cache. Go: `goidgen`.
-    pub(crate) goidgen: AtomicU64,
+    pub(crate) goidgen: Busy<AtomicU64>,
+    lock: Busy<Lock>,
+    locked: UnsafeCell<Locked>,
+    /// Ms whose P was taken and that have not noticed yet: they run user code, or sit in the kernel.
+    pub(crate) without_p: AtomicU32,
     /// Goroutines made and ended by plain threads.
     pub(crate) created: AtomicU64,
     pub(crate) finished: AtomicU64,
-    /// Order of a default goroutine's stack.
-    pub(crate) stack_order: AtomicU32,
     /// When the M that waits for the next timer means to wake up; 0 when there is none.
     pub(crate) poll_until: AtomicU64,
     /// That M.
@@ -120,24 +147,13 @@ pub(crate) struct Sched {
     pub(crate) net_poller: AtomicPtr<M>,
     /// Whether that M was given a P, and called, and has not noticed yet.
     pub(crate) net_called: AtomicBool,
-    /// Whether there has been a second M that runs goroutines.
-    pub(crate) helped: AtomicBool,
     /// Whether sysmon sleeps until told.
     pub(crate) sysmon_sleeps: AtomicBool,
     pub(crate) sysmon: crate::note::Note,
-    /// The coarse time, which sysmon keeps; zero while it sleeps until told.
-    coarse: AtomicU32,
-    /// Whether the main goroutine has ended by goexit.
-    pub(crate) main_exited: AtomicBool,
     /// Lone wakes that found nothing, lately: a shift. See `wake::lone`.
     pub(crate) lone_shift: AtomicU32,
     /// How long an M spins before it sleeps, in nanoseconds; see `schedule`.
     pub(crate) linger: AtomicU64,
-    /// `GODEBUG=tracebackancestors`.
-    pub(crate) ancestors: AtomicU32,
-    pub(crate) seed: AtomicUsize,
-    /// When boot began.
-    pub(crate) start_time: AtomicU64,
 }
 
 // SAFETY: `locked` is touched only with `lock` held.
@@ -145,7 +161,7 @@ unsafe impl Sync for Sched {}
 
 pub(crate) static SCHED: Sched = Sched {
     booted: AtomicBool::new(false),
-    lock: Lock::new(),
+    lock: Busy(Lock::new()),
     locked: UnsafeCell::new(Locked {
         idle_ms: Vec::new(),
         idle_ps: Vec::new(),
@@ -157,13 +173,13 @@ pub(crate) static SCHED: Sched = Sched {
         waiting_threads: 0,
         sleeps: 0,
     }),
-    idle: Idle::new(),
-    global: GlobalRunq::new(),
+    idle: Busy(Idle::new()),
+    global: Busy(GlobalRunq::new()),
     procs: AtomicU32::new(0),
     without_p: AtomicU32::new(0),
     allp_len: AtomicU32::new(0),
     allp: [const { AtomicPtr::new(ptr::null_mut()) }; MAX_PROCS],
-    goidgen: AtomicU64::new(1),
+    goidgen: Busy(AtomicU64::new(1)),
     created: AtomicU64::new(0),
     finished: AtomicU64::new(0),
     stack_order: AtomicU32::new(1),
