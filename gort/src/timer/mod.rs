@@ -97,13 +97,19 @@ impl Timers {
         let queue = unsafe { &mut *self.queue.get() };
         let earliest = queue.next();
         let r = f(queue);
+        self.unlock(queue, earliest);
+        r
+    }
+
+    /// Ends a change of what is behind the lock; before it the earliest was `earliest`.
+    #[inline(always)]
+    fn unlock(&self, queue: &Queue<Target>, earliest: u64) {
         if queue.next() != earliest {
             // Release: pairs with the Acquire in `next`.
             self.next.store(STORM.look_at(queue.next()), Ordering::Release);
         }
         self.len.store(queue.len() as u32, Ordering::Relaxed);
         self.lock.unlock();
-        r
     }
 
     /// How many there are, as anybody may ask.
@@ -117,15 +123,20 @@ impl Timers {
         self.next.load(Ordering::Acquire)
     }
 
-    /// Has `target` happen at `when`.
+    /// Has `target` happen at `when`. A goroutine that goes to sleep is here at its deepest: what this needs of a stack
+    /// that is in no cache it waits for.
+    #[inline]
     pub(crate) fn insert(&self, when: u64, target: Target) {
-        self.locked(|queue| {
-            let stale = self.stale.load(Ordering::Relaxed);
-            if stale > 64 && stale as usize > queue.len() / 2 {
-                self.sweep(queue);
-            }
-            queue.push(when, target);
-        });
+        self.lock.lock();
+        // SAFETY: the lock is held.
+        let queue = unsafe { &mut *self.queue.get() };
+        let stale = self.stale.load(Ordering::Relaxed);
+        if stale > 64 && stale as usize > queue.len() / 2 {
+            self.sweep(queue);
+        }
+        let earliest = queue.next();
+        queue.push(when, target);
+        self.unlock(queue, earliest);
     }
 
     #[cold]
