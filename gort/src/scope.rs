@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::g::wait_reason::WaitReason;
 use crate::goroutine::Goroutine;
+use crate::sched::current;
 use crate::sched::newproc::getcallerpc;
 use crate::spawn::{Builder, Finish, Handle, Named, launch, spawn_unchecked};
 use crate::wait::Monitor;
@@ -55,7 +56,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// Blocks, and so may move the goroutine to another thread. Works on plain threads too.
 ///
 /// # Panics
-/// With `f`'s panic; and when a goroutine of the scope that was not joined has panicked.
+/// With `f`'s panic; when a goroutine of the scope that was not joined has panicked; and when no runtime runs.
 ///
 /// ```
 /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
@@ -74,6 +75,7 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
+    current::require_runtime();
     let scope = Scope {
         data: Data { running: Monitor::new(0), panicked: AtomicBool::new(false) },
         scope: PhantomData,

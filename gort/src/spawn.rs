@@ -45,17 +45,29 @@ impl Finish for () {
     fn finish(self, _: bool) {}
 }
 
-/// The entry of a goroutine with a handle.
+/// A destructor of a local has panicked: that is the result, unless there is an error already. What gives way is
+/// dropped, and so is what its destructor leaves.
+#[cold]
+fn local_panicked<T>(gp: &'static G, result: &mut Result<T, Payload>, payload: Payload) {
+    let error = panic::is_goexit(payload).map_or_else(|payload| payload, |()| ended_by_goexit());
+    let lost = if result.is_ok() { std::mem::replace(result, Err(error)) } else { Err(error) };
+    panic::drop_quietly(lost);
+    if let Some(payload) = end_user(gp) {
+        panic::drop_quietly(payload);
+    }
+}
+
+/// The entry of a goroutine with a handle. Whatever unwinds in it is caught in it: below it may stand the goroutine
+/// that waits for this one.
 ///
 /// # Safety
 /// The slot holds an `(F, D)`, and this is the goroutine itself.
-unsafe fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
+unsafe extern "C" fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
     // SAFETY: the caller's word.
     let (f, done) = unsafe { slot_read::<(F, D)>(gp) };
     let mut result = run_caught(f);
     if let Some(payload) = end_user(gp) {
-        // A destructor of a local has panicked.
-        result = result.and(panic::is_goexit(payload).map_or_else(Err, |()| Err(ended_by_goexit())));
+        local_panicked(gp, &mut result, payload);
     }
     // The end by goexit is no panic.
     let panicked = result.is_err() && !gp.goexiting.get();
@@ -72,7 +84,11 @@ unsafe fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
         panic::at_boundary(gp, payload);
     }
-    // The destructor may have moved the goroutine.
+    // The destructor may have set locals, which are not the next goroutine's in this descriptor.
+    if let Some(payload) = end_user(gp) {
+        panic::at_boundary(gp, payload);
+    }
+    // It may have moved the goroutine, too.
     section::back_in(current::own_m());
     done.finish(panicked);
 }

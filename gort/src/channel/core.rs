@@ -168,14 +168,28 @@ impl<T> Chan<T> {
     }
 
     /// Releases the lock after a change that watchers may wait for.
+    ///
+    /// # Safety
+    /// As for [`inner`](Self::inner). The state is not handed in: a reference that is an argument claims what it refers
+    /// to until the function returns, and others are at the state before.
     #[inline(always)]
-    fn unlock_changed(&self, inner: &mut Inner<T>) {
-        if inner.watchq.is_empty() { self.unlock() } else { self.unlock_and_tell(inner) }
+    unsafe fn unlock_changed(&self) {
+        // SAFETY: the caller's word.
+        if unsafe { self.inner() }.watchq.is_empty() {
+            self.unlock();
+        } else {
+            // SAFETY: as above.
+            unsafe { self.unlock_and_tell() }
+        }
     }
 
+    /// # Safety
+    /// As above.
     #[cold]
     #[inline(never)]
-    fn unlock_and_tell(&self, inner: &mut Inner<T>) {
+    unsafe fn unlock_and_tell(&self) {
+        // SAFETY: the caller's word.
+        let inner = unsafe { self.inner() };
         let watchers = inner.watchq.pop_all();
         self.unlock();
         watchers.ready_all();
@@ -201,7 +215,8 @@ impl<T> Chan<T> {
         if self.has_room(inner) {
             inner.buf.push_back(message);
             self.set_receivable();
-            self.unlock_changed(inner);
+            // SAFETY: the lock is held.
+            unsafe { self.unlock_changed() };
             return Sent::Done;
         }
         Sent::Full(message)
@@ -234,7 +249,8 @@ impl<T> Chan<T> {
             unsafe { inner.take_first(place) };
             let sender = inner.refill();
             inner.give_back();
-            self.unlock_changed(inner);
+            // SAFETY: the lock is held.
+            unsafe { self.unlock_changed() };
             if let Some(sender) = sender {
                 sender.ready();
             }
@@ -312,7 +328,8 @@ impl<T> Chan<T> {
         if side == Side::Send {
             self.set_receivable();
         }
-        self.unlock_changed(inner);
+        // SAFETY: the lock is held.
+        unsafe { self.unlock_changed() };
         true
     }
 

@@ -120,7 +120,7 @@ mod descriptor {
         /// Written by the leaving side, read by the resumed side.
         pub(crate) after: Cell<After>,
         /// Runs the closure in the slot and leaves the result there. Written at newproc.
-        pub(crate) entry: Cell<unsafe fn(&'static G)>,
+        pub(crate) entry: Cell<unsafe extern "C" fn(&'static G)>,
         /// Base of the stack, 0 for none. Written by whoever runs it.
         stack: AtomicUsize,
         /// Number of the M that it is locked to, plus one. Written by itself.
@@ -163,7 +163,7 @@ mod descriptor {
     const _: () = assert!(size_of::<G>() == 256);
 
     /// The entry of who was never given one.
-    unsafe fn no_entry(_: &'static G) {
+    unsafe extern "C" fn no_entry(_: &'static G) {
         crate::sys::throw("a goroutine without a function");
     }
 

@@ -190,7 +190,7 @@ impl Birth {
 
     /// Publishes it: from here on it runs, by `entry`, which takes `value` out of the slot.
     #[inline]
-    pub(crate) fn launch<V>(self, value: V, entry: unsafe fn(&'static G)) {
+    pub(crate) fn launch<V>(self, value: V, entry: unsafe extern "C" fn(&'static G)) {
         // SAFETY: not published yet: the slot is ours and empty.
         unsafe { slot_write(self.gp, value) };
         self.gp.entry.set(entry);
@@ -402,7 +402,7 @@ fn end_slow(mp: &'static M, gp: &'static G) {
 /// Drops a goroutine's extras, locals first: their destructors may set other locals, which are dropped
 /// the same way, but not those that are gone. Gives the last panic of a destructor.
 pub(crate) fn drop_extras(gp: &'static G) -> Option<Box<dyn Any + Send>> {
-    let mut panic = None;
+    let mut panic_so_far = None;
     // SAFETY: the goroutine (or plain thread) runs this itself, and the reference ends before user code
     // runs.
     while let Some(extras) = unsafe { extras::get(gp) } {
@@ -412,19 +412,20 @@ pub(crate) fn drop_extras(gp: &'static G) -> Option<Box<dyn Any + Send>> {
         }
         extras.gone.extend(locals.iter().map(|(key, _)| *key));
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(locals))) {
-            panic = Some(payload);
+            // One that a destructor has ended by goexit raises that again when it is dropped.
+            panic::drop_quietly(panic_so_far.replace(payload));
         }
     }
     // SAFETY: as above.
     drop(unsafe { extras::take(gp) });
-    panic
+    panic_so_far
 }
 
 /// The entry of a `go!` goroutine.
 ///
 /// # Safety
 /// The slot holds an `F`, and this is the goroutine itself.
-unsafe fn go_entry<F: FnOnce() -> T, T>(gp: &'static G) {
+unsafe extern "C" fn go_entry<F: FnOnce() -> T, T>(gp: &'static G) {
     let run = || {
         // SAFETY: the caller's word.
         let f = unsafe { slot_read::<F>(gp) };

@@ -48,6 +48,14 @@ pub(crate) fn is_goexit(payload: Box<dyn Any + Send>) -> Result<(), Box<dyn Any 
     payload.downcast::<GoexitPayload>().map(|p| std::mem::forget(*p))
 }
 
+/// Drops something of the user's that nobody asks for any more, in a goroutine that is over anyway. If its destructor
+/// panics, what it panics with is leaked: that may panic in turn.
+pub(crate) fn drop_quietly<T>(value: T) {
+    if let Err(payload) = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(value))) {
+        std::mem::forget(payload);
+    }
+}
+
 /// A payload has reached the bottom of a goroutine that nobody joins.
 pub(crate) fn at_boundary(gp: &'static G, payload: Box<dyn Any + Send>) {
     if is_goexit(payload).is_err() {

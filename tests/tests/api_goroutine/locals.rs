@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex as StdMutex};
 
-use crate::api_support::{join_thread, limit, on_thread, quiet_panic};
+use crate::api_support::{Drops, join_thread, limit, on_thread, quiet_panic};
 
 gort::goroutine_local! {
     static INITS: Cell<usize> = { MADE.fetch_add(1, SeqCst); Cell::new(0) };
@@ -83,5 +83,80 @@ fn locals_are_dropped_at_the_end() {
     // A new goroutine in the same descriptor begins anew.
     for _ in 0..100 {
         assert!(gort::spawn(|| THIRD.with_borrow(Option::is_none)).join().unwrap());
+    }
+}
+
+/// Sets a local when it is dropped.
+struct Sets;
+
+impl Drop for Sets {
+    fn drop(&mut self) {
+        LIST.set(vec![7]);
+    }
+}
+
+/// A result that nobody asked for was dropped after the goroutine's locals. What its destructor set was found by the
+/// next goroutine in the same descriptor.
+#[gort::test(gomaxprocs = 1)]
+fn bug_a_local_set_by_a_result_was_left_behind() {
+    let _limit = limit();
+    for _ in 0..20 {
+        let drops = Drops::new();
+        let value = drops.value();
+        drop(gort::spawn(move || (Sets, value)));
+        drops.wait(1);
+        assert!(gort::spawn(|| LIST.with_borrow(Vec::is_empty)).join().unwrap());
+    }
+}
+
+/// Panics when it is dropped.
+struct Panics;
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        quiet_panic();
+    }
+}
+
+/// Ends its goroutine when it is dropped, for the second time if there is another one.
+struct Exits(bool);
+
+impl Drop for Exits {
+    fn drop(&mut self) {
+        if self.0 {
+            LAST.set(Some(Exits(false)));
+        }
+        gort::goexit();
+    }
+}
+
+gort::goroutine_local! {
+    static PANICS: RefCell<Option<Panics>> = const { RefCell::new(None) };
+    static EXITS: RefCell<Option<Exits>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Exits>> = const { RefCell::new(None) };
+}
+
+/// A local's destructor panicked, and so did what was dropped in its favour: the result, or the panic of a local
+/// before. That unwound out of the goroutine, into the one that had joined it, if that had lent it its stack.
+#[gort::test]
+fn bug_a_goroutine_unwound_past_its_end() {
+    let _limit = limit();
+    for parks in [false, true] {
+        let start = |f: fn()| {
+            let h = gort::spawn(move || {
+                f();
+                Panics
+            });
+            if parks {
+                // It ends on a stack of its own.
+                while !h.is_finished() {
+                    gort::yield_now();
+                }
+            }
+            h.join().map(std::mem::forget).unwrap_err()
+        };
+        assert!(start(|| PANICS.set(Some(Panics))).is::<&str>());
+        let end = start(|| EXITS.set(Some(Exits(true))));
+        assert!(end.downcast::<&str>().unwrap().contains("goexit"));
     }
 }

@@ -173,6 +173,7 @@ fn main() {
         "no_runtime_spawn" => drop(gort::spawn(|| ())),
         "no_runtime_run" => gort::run(|| ()),
         "no_runtime_builder" => drop(gort::Builder::new().stack_size(1 << 20).spawn(|| ())),
+        "no_runtime_scope" => gort::scope(|s| drop(s.spawn(|| ()))),
         "no_runtime_channel" => wait_forever(),
         "boot_twice" => {
             boots::boot();
