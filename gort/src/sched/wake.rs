@@ -241,7 +241,12 @@ pub(super) fn start_thread(mp: &'static M) {
         ptr::null_mut()
     }
     match thread::spawn(G0_STACK, main, ptr::from_ref(mp).cast_mut().cast()) {
-        Ok(()) => mp.started.set(true),
+        Ok(()) => {
+            mp.started.set(true);
+            // It may sleep by now, and have been the last to look for a deadlock, but could not know that it is among
+            // the threads. Sysmon looks at no other time.
+            deadlock::check();
+        }
         // The system has no room for another thread now; those that there are go on.
         Err(e)
             if mp.start == StartFn::Schedule && e.kind() == std::io::ErrorKind::WouldBlock && mp.id != 0 =>

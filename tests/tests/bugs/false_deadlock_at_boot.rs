@@ -1,5 +1,8 @@
 //! While `boot` started sysmon, its M was counted as a thread that is there already: the booting thread
 //! was then not seen to be foreign, and the first M that went to sleep reported a deadlock.
+//!
+//! And the other way round: an M that sysmon had just made could sleep, as the last to look, before it counted as a
+//! thread; nobody looked again, and the program hung.
 
 use crate::program::run_in;
 
