@@ -167,6 +167,9 @@ mod sched;
 #[path = "model/sched.rs"]
 #[allow(unsafe_code)]
 mod sched;
+#[cfg(loom)]
+#[path = "sched/verdict.rs"]
+mod verdict;
 
 // L5 waiting
 #[cfg(any(gort_runtime, loom))]

@@ -4,40 +4,36 @@
 //! for, and every thread of the process is an M or waits in gort without a timeout. Then no one is left who could
 //! ready anybody.
 //!
-//! They must hold at the same time, and the kernel's list of threads takes its time to read: an M may wake for the last
-//! timer, set another, and sleep again meanwhile. So what is under the scheduler's lock is looked at before and
-//! after, and nobody may have begun to sleep between.
+//! They must hold at the same time, which [`verdict`](super::verdict) sees to.
 //!
 //! Go: proc.go `checkdead`.
 
 use std::sync::atomic::Ordering;
 
 use super::debugvars::{TracebackLevel, traceback_level};
-use super::{SCHED, quit, sigqueue, traceback};
+use super::verdict::Look;
+use super::{SCHED, quit, sigqueue, traceback, verdict};
 use crate::sys::clock::NEVER;
 use crate::sys::write_stderr;
 
 /// Looks whether the caller, which is about to sleep and is counted as asleep already, is the last.
 pub(crate) fn check() {
-    let Some(sleeps) = asleep() else { return };
-    if !sigqueue::any_wanted() && no_foreign_thread() && asleep() == Some(sleeps) {
+    if verdict::never_again(look, || !sigqueue::any_wanted() && no_foreign_thread()) {
         report();
     }
 }
 
-/// Whether all Ms sleep and nothing is to be done, now or later; if so, [`Locked::sleeps`](super::Locked::sleeps).
-fn asleep() -> Option<u64> {
+fn look() -> Look {
     // First: sysmon may be about to ready one that waits for a socket, which then stands in the global queue.
-    if crate::netpoll::has_waiter() {
-        return None;
-    }
+    let socket = crate::netpoll::has_waiter();
     SCHED.locked(|s| {
         let running = s.all_ms.len() as i64
             - s.free_ms.len() as i64
             - s.idle_ms.len() as i64
             - i64::from(s.locked_idle)
             - i64::from(s.system_ms);
-        (running <= 0 && SCHED.global.len() == 0 && SCHED.next_timer() == NEVER).then_some(s.sleeps)
+        let to_come = socket || SCHED.next_timer() != NEVER;
+        Look { running, queued: SCHED.global.len() != 0, to_come, sleeps: s.sleeps }
     })
 }
 

@@ -34,6 +34,7 @@ pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod trace;
 pub(crate) mod traceback;
+pub(crate) mod verdict;
 pub(crate) mod wake;
 
 use std::cell::UnsafeCell;

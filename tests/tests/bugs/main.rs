@@ -44,7 +44,7 @@ fn new_m_for_a_goroutine_kept_on_its_thread_was_never_started() {
 }
 
 /// The look for a deadlock saw everybody asleep, then no timer, then everybody asleep: between the looks an M had
-/// woken for the last timer and set the next.
+/// woken for the last timer and set the next. (It rarely shows; the models in `sched/verdict.rs` find it always.)
 #[test]
 fn deadlock_found_between_two_sleeps() {
     (0..3).for_each(|_| check("thread_waits_beside_sleeps"));
