@@ -19,6 +19,8 @@
 //! - While STARVING nobody takes the lock; it is given by an unlocker that holds `lock`.
 //! - WOKEN implies that somebody is on its way to take the lock or to queue, and will clear it then. It
 //!   may be clear while somebody is: then one more is woken than needed.
+//! - WOKEN and STARVING exclude each other: who sets STARVING was woken, and clears WOKEN with the same exchange; while
+//!   STARVING is set nobody sets WOKEN.
 //! - Who was woken and lost waits in `again`, which goes before `fresh`: it keeps its turn. As WOKEN
 //!   lets about one at a time compete, `again` is about one long.
 //!
@@ -84,12 +86,7 @@ impl RawMutex {
     pub(super) fn try_lock(&self) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         while state & (LOCKED | STARVING) == 0 {
-            match self.state.compare_exchange_weak(
-                state,
-                state | LOCKED,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
+            match self.take(state, false) {
                 Ok(_) => return true,
                 Err(now) => state = now,
             }
@@ -161,6 +158,7 @@ impl RawMutex {
     /// Takes the lock, which `state` says is free.
     #[inline(always)]
     fn take(&self, state: u32, woken: bool) -> Result<u32, u32> {
+        debug_assert!(state & (LOCKED | STARVING) == 0);
         let new = (state | LOCKED) & !if woken { WOKEN } else { 0 };
         // Acquire, here and at the other places that take: pairs with the Release in `unlock`.
         self.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed)
@@ -197,8 +195,8 @@ impl RawMutex {
         // Release: what was done under the lock is seen by the next holder. One that is handed the lock
         // sees it by way of `lock`.
         let before = self.state.fetch_sub(LOCKED, Ordering::Release);
-        // With WOKEN somebody is awake, and will see in this word that the lock is free: unless it is to be handed over.
-        if before & WAITERS != 0 && before & (WOKEN | STARVING) != WOKEN {
+        // With WOKEN somebody is awake, and will see in this word that the lock is free.
+        if before & (WAITERS | WOKEN) == WAITERS {
             self.unlock_slow();
         }
     }
@@ -208,7 +206,7 @@ impl RawMutex {
         let popped = self.lock.with(|| {
             let state = self.state.load(Ordering::Relaxed);
             // Somebody holds it again and will unlock, or is awake and will look.
-            if state & WAITERS == 0 || state & LOCKED != 0 || state & (WOKEN | STARVING) == WOKEN {
+            if state & (WAITERS | WOKEN | LOCKED) != WAITERS {
                 return None;
             }
             let popped = self.again.pop().or_else(|| self.fresh.pop())?;
@@ -236,5 +234,189 @@ impl RawMutex {
         {
             state = now;
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::primitive::Arc;
+    use crate::sched::{Guarded, check, mutexes_spin, time_comes};
+    use loom::thread;
+
+    struct Model {
+        mutex: RawMutex,
+        data: Guarded,
+        /// Who has had the mutex, in order: a digit each. Changed by holders.
+        turns: AtomicU32,
+    }
+
+    impl Model {
+        fn new() -> Arc<Self> {
+            Arc::new(Self { mutex: RawMutex::new(), data: Guarded::new(), turns: AtomicU32::new(0) })
+        }
+
+        fn lock(&self, who: u32) {
+            self.mutex.lock();
+            self.note(who);
+        }
+
+        fn note(&self, who: u32) {
+            self.data.add();
+            self.turns.store(self.turns.load(Ordering::Relaxed) * 10 + who, Ordering::Relaxed);
+        }
+
+        fn turn(&self, who: u32) {
+            self.lock(who);
+            self.unlock();
+        }
+
+        fn unlock(&self) {
+            let state = self.mutex.state.load(Ordering::Relaxed);
+            assert!(state & LOCKED != 0);
+            assert!(state & (WOKEN | STARVING) != WOKEN | STARVING, "who sets STARVING has cleared WOKEN");
+            self.mutex.unlock();
+        }
+
+        fn is(&self, bit: u32) -> bool {
+            self.mutex.state.load(Ordering::Relaxed) & bit != 0
+        }
+
+        fn had(&self, who: u32) -> bool {
+            self.turns.load(Ordering::Relaxed).to_string().contains(&who.to_string())
+        }
+
+        fn wait_until(&self, f: impl Fn() -> bool) {
+            while !f() {
+                thread::yield_now();
+            }
+        }
+
+        /// Nobody is at it any more.
+        fn is_free(&self, turns: u32) {
+            assert_eq!(self.data.get(), turns);
+            assert_eq!(self.mutex.state.load(Ordering::Relaxed), 0, "no waiter was left behind");
+        }
+    }
+
+    /// An unlocker is late: before it comes to wake somebody the mutex was taken, and a waiter has begun to starve.
+    #[test]
+    fn late_unlocker() {
+        check(3, || {
+            let m = Model::new();
+            m.lock(1);
+            let waiter = thread::spawn({
+                let m = m.clone();
+                move || m.turn(2)
+            });
+            let barger = thread::spawn({
+                let m = m.clone();
+                move || {
+                    m.turn(3);
+                    time_comes();
+                    m.turn(3);
+                }
+            });
+            m.unlock();
+            waiter.join().unwrap();
+            barger.join().unwrap();
+            m.is_free(4);
+        });
+    }
+
+    /// The same, and what the holder between has written is seen by the one that the late unlocker hands the mutex to.
+    #[test]
+    fn late_unlocker_hands_over() {
+        check(2, || {
+            let m = Model::new();
+            let release = |m: &Model| m.mutex.state.fetch_sub(LOCKED, Ordering::Release);
+            m.lock(1);
+            let waiter = thread::spawn({
+                let m = m.clone();
+                move || m.turn(2)
+            });
+            m.wait_until(|| m.is(WAITERS));
+            time_comes();
+            release(&m);
+            let late = thread::spawn({
+                let m = m.clone();
+                move || m.mutex.unlock_slow()
+            });
+            m.turn(3);
+            m.lock(3);
+            m.wait_until(|| m.had(2) || m.is(STARVING));
+            release(&m);
+            m.mutex.unlock_slow();
+            waiter.join().unwrap();
+            late.join().unwrap();
+            m.is_free(4);
+        });
+    }
+
+    /// While somebody starves nobody takes the mutex, however it tries: it is handed over.
+    fn nobody_overtakes_one_who_starves(preemptions: usize, newcomer: fn(&Model)) {
+        check(preemptions, move || {
+            mutexes_spin();
+            let m = Model::new();
+            m.lock(1);
+            let waiter = thread::spawn({
+                let m = m.clone();
+                move || m.turn(2)
+            });
+            m.wait_until(|| m.is(WAITERS));
+            time_comes();
+            m.unlock();
+            m.lock(1);
+            // The waiter was quicker, or finds that it starves.
+            let served = m.turns.load(Ordering::Relaxed) != 11;
+            m.wait_until(|| served || m.is(STARVING));
+            let newcomer = thread::spawn({
+                let m = m.clone();
+                move || newcomer(&m)
+            });
+            m.unlock();
+            waiter.join().unwrap();
+            newcomer.join().unwrap();
+            let turns = m.turns.load(Ordering::Relaxed);
+            assert!(served || [112, 1123].contains(&turns), "{turns}: the next is the one who starves");
+            m.is_free(turns.to_string().len() as u32);
+        });
+    }
+
+    #[test]
+    fn no_newcomer_overtakes_one_who_starves() {
+        nobody_overtakes_one_who_starves(2, |m| m.turn(3));
+    }
+
+    #[test]
+    fn no_try_lock_overtakes_one_who_starves() {
+        nobody_overtakes_one_who_starves(2, |m| {
+            if m.mutex.try_lock() {
+                m.note(3);
+                m.unlock();
+            }
+        });
+    }
+
+    /// `try_lock` among those who wait: it takes what is free, sees what holders did, and wakes whom it must.
+    #[test]
+    fn try_lock_among_waiters() {
+        check(2, || {
+            let m = Model::new();
+            let others = [2, 3].map(|who| {
+                let m = m.clone();
+                thread::spawn(move || m.turn(who))
+            });
+            let mut turns = 2;
+            for _ in 0..2 {
+                if m.mutex.try_lock() {
+                    m.note(1);
+                    turns += 1;
+                    m.unlock();
+                }
+            }
+            others.into_iter().for_each(|t| t.join().unwrap());
+            m.is_free(turns);
+        });
     }
 }
