@@ -7,6 +7,8 @@ use loom::thread;
 use super::{Receiver, RecvTimeoutError, Select, SendTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use crate::sched::{check, time_comes, waiters_are_threads};
 
+mod ready;
+
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A message whose drop and content loom watches: it was written before it was read, and is dropped once.
@@ -353,29 +355,6 @@ fn select_times_out_against_send() {
     });
 }
 
-/// `ready` is told of a receiver that comes to wait, and of a message.
-#[test]
-fn ready_against_the_other_side() {
-    check(3, || {
-        let (a, a_out) = bounded(0);
-        let receiver = thread::spawn(move || a_out.recv().map(number));
-        let mut select = Select::new_biased();
-        select.send(&a);
-        assert_eq!(select.ready(), 0);
-        a.try_send(message(5)).unwrap();
-        assert_eq!(receiver.join().unwrap(), Ok(5));
-    });
-    check(3, || {
-        let (a, a_out) = bounded(1);
-        let sender = sends(a, &[5]);
-        let mut select = Select::new_biased();
-        select.recv(&a_out);
-        assert_eq!(select.ready(), 0);
-        assert_eq!(a_out.try_recv().map(number), Ok(5));
-        sender.join().unwrap();
-    });
-}
-
 /// A message that was sent is there, or another has come first: `default` is for a moment at which all was empty.
 #[test]
 fn default_is_linearizable() {
@@ -432,5 +411,46 @@ fn two_selects_that_do_not_wait() {
         });
         let (_a, _b, sent) = sender.join().unwrap();
         assert_eq!(got, sent);
+    });
+}
+
+/// What is queued when the last receiver goes is dropped then, and not with the last sender.
+#[test]
+fn last_receiver_drops_what_is_queued() {
+    check(3, || {
+        let (a, a_out) = bounded(1);
+        let watched = crate::primitive::Arc::new(());
+        let sender = thread::spawn({
+            let watched = watched.clone();
+            move || {
+                let sent = a.send(watched).is_ok();
+                (a, sent)
+            }
+        });
+        drop(a_out);
+        let (_a, _sent) = sender.join().unwrap();
+        assert_eq!(crate::primitive::Arc::strong_count(&watched), 1, "dropped, or given back");
+    });
+}
+
+/// A place that is promised to a select is taken.
+#[test]
+fn a_promised_place_is_taken() {
+    check(3, || {
+        let (a, a_out) = bounded(1);
+        let other = thread::spawn({
+            let a = a.clone();
+            move || a.try_send(message(2)).is_ok()
+        });
+        let mut select = Select::new_biased();
+        select.send(&a);
+        let sent = match select.try_select() {
+            Ok(operation) => operation.send(&a, message(1)).is_ok(),
+            Err(_) => false,
+        };
+        let other = other.join().unwrap();
+        assert!(sent != other, "one place, one message");
+        assert_eq!(a_out.len(), 1);
+        assert_eq!(a_out.recv().map(number), Ok(if sent { 1 } else { 2 }));
     });
 }
