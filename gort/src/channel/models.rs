@@ -454,3 +454,27 @@ fn a_promised_place_is_taken() {
         assert_eq!(a_out.recv().map(number), Ok(if sent { 1 } else { 2 }));
     });
 }
+
+/// So is one that a receiver makes, promised to a select that waits.
+#[test]
+fn a_place_promised_to_one_who_waits_is_taken() {
+    check(3, || {
+        let (a, a_out) = bounded(1);
+        a.send(message(0)).unwrap();
+        let sender = thread::spawn({
+            let a = a.clone();
+            move || {
+                let mut select = Select::new_biased();
+                select.send(&a);
+                select.select().send(&a, message(1)).unwrap();
+            }
+        });
+        assert_eq!(a_out.recv().map(number), Ok(0));
+        if a.try_send(message(2)).is_ok() {
+            assert_eq!(a_out.len(), 1, "one place, one message");
+            assert_eq!(a_out.recv().map(number), Ok(2));
+        }
+        assert_eq!(a_out.recv().map(number), Ok(1));
+        sender.join().unwrap();
+    });
+}
