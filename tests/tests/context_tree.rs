@@ -50,6 +50,28 @@ fn err_is_set_before_done_closes() {
     }
 }
 
+/// It said that it was over, and its channel was yet to be closed.
+#[gort::test]
+fn done_is_closed_once_err_is_set() {
+    let (to_looker, contexts) = std::sync::mpsc::sync_channel::<Context>(0);
+    let looks = std::thread::spawn(move || {
+        contexts.into_iter().for_each(|ctx| {
+            let done = ctx.done();
+            while ctx.err().is_none() {
+                std::hint::spin_loop();
+            }
+            assert!(done.is_closed());
+        });
+    });
+    for _ in 0..8_000 {
+        let (ctx, cancel) = Context::background().with_cancel();
+        to_looker.send(ctx).unwrap();
+        cancel.cancel();
+    }
+    drop(to_looker);
+    looks.join().unwrap();
+}
+
 #[gort::test]
 fn deadlines() {
     let (ctx, _cancel) = Context::background().with_timeout(2 * MS);
@@ -175,7 +197,7 @@ fn nothing_is_kept_of_children_that_are_gone() {
 fn deep_trees_neither_overflow_nor_leak() {
     let (top, cancel) = Context::background().with_cancel();
     let mut ctx = top.clone();
-    for i in 0..20_000 {
+    for i in 0..8_000 {
         ctx = if i % 2 == 0 { ctx.with_cancel().0 } else { ctx.with_value(i) };
     }
     let kept = ctx.clone();

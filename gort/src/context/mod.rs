@@ -270,7 +270,7 @@ impl Context {
         self.node.canceller().map_or_else(never, |(_, c)| c.done.clone())
     }
 
-    /// Why the context is over; none while it is not. It is set before [`done`](Self::done) closes.
+    /// Why the context is over; none while it is not. There is an error exactly if [`done`](Self::done) is closed.
     ///
     /// ```
     /// # unsafe { gort::boot(gort::Options::default()).unwrap() };

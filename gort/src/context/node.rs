@@ -3,10 +3,10 @@
 //! Invariants
 //! - A child holds its parent. A parent knows its children weakly, by the nearest node above that can be
 //!   cancelled, and holds one only while a function waits below it (`held`).
-//! - A node is cancelled once: `over` is set under its lock, then, with no lock held, its channel is closed, its
-//!   functions start, and its children are cancelled. A child that joins a parent which is over is cancelled by
-//!   itself.
-//! - Locks are taken one at a time.
+//! - A node is cancelled once: under its lock `over` is set and its channel is closed, so that who sees one sees the
+//!   other; then, with no lock held, its functions start, and its children are cancelled. A child that joins a parent
+//!   which is over is cancelled by itself.
+//! - Locks of nodes are taken one at a time.
 //!
 //! Go: context.go `cancelCtx`, `propagateCancel`, `removeChild`.
 
@@ -174,8 +174,9 @@ impl Node {
         let alarm = state.alarm.take();
         let funcs = std::mem::take(&mut state.funcs);
         let below = std::mem::take(&mut state.children);
-        drop(state);
+        // Wakes, and runs nothing of the user's.
         own.closes.close();
+        drop(state);
         if let Some(alarm) = alarm {
             alarm.stop();
         }
