@@ -10,6 +10,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 fn send<T: Send>() {}
 fn sync<T: Sync>() {}
 fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+fn unpin<T: Unpin>() {}
 fn debug<T: std::fmt::Debug + ?Sized>() {}
 fn display<T: std::fmt::Display>() {}
 fn default<T: Default>() {}
@@ -137,11 +138,24 @@ macro_rules! source {
                 let _: fn(mpsc::Receiver<T>) -> mpsc::IntoIter<T> = mpsc::Receiver::into_iter;
                 let _: fn(&'a mpsc::Receiver<T>) -> mpsc::Iter<'a, T> = <&mpsc::Receiver<T>>::into_iter;
 
+                // What was made before the value and goes before it: none of these looks at it when dropped.
+                let (mutex, rwlock, once_lock) = (Mutex::new(None), RwLock::new(None), OnceLock::new());
+                let text = String::new();
+                *mutex.lock().unwrap() = Some(&text);
+                *rwlock.write().unwrap() = Some(&text);
+                once_lock.set(&text).unwrap();
+
                 let _: Option<(Arc<T>, Weak<T>, atomic::AtomicBool, TryLockError<T>)> = None;
                 let unsized_lock: &Mutex<dyn Debug> = &Mutex::new(1);
                 let _ = unsized_lock.lock().map(|_| ());
                 let slices: Arc<RwLock<[u8]>> = Arc::new(RwLock::new([1, 2]));
                 drop(slices);
+            }
+
+            /// What may only be read may be taken for something that lives shorter.
+            #[allow(dead_code)]
+            fn shorter<'a, 'b>(guard: RwLockReadGuard<'a, &'static str>) -> RwLockReadGuard<'a, &'b str> {
+                guard
             }
 
             pub(super) fn traits() {
@@ -183,6 +197,23 @@ macro_rules! source {
                 unwind_safe::<mpsc::Sender<Cell<u8>>>();
                 unwind_safe::<SyncSender<Cell<u8>>>();
                 unwind_safe::<mpsc::Receiver<Cell<u8>>>();
+                unwind_safe::<LazyLock<u8, AssertUnwindSafe<fn() -> u8>>>();
+                unwind_safe::<MutexGuard<'_, Cell<u8>>>();
+                unwind_safe::<RwLockReadGuard<'_, u8>>();
+                unwind_safe::<RwLockWriteGuard<'_, Cell<u8>>>();
+                unwind_safe::<BarrierWaitResult>();
+                unwind_safe::<mpsc::Iter<'_, Cell<u8>>>();
+                unwind_safe::<mpsc::IntoIter<Cell<u8>>>();
+                unpin::<Mutex<u8>>();
+                unpin::<RwLock<u8>>();
+                unpin::<Condvar>();
+                unpin::<OnceLock<u8>>();
+                unpin::<Barrier>();
+                is_not!(UnwindSafe, RwLockReadGuard<'static, Cell<u8>>);
+                is_not!(UnwindSafe, OnceLock<&'static mut u8>);
+                is_not!(RefUnwindSafe, OnceLock<Cell<u8>>);
+                is_not!(Sync, LazyLock<Cell<u8>>);
+                is_not!(Send, OnceLock<std::rc::Rc<u8>>);
                 debug::<Mutex<dyn Debug>>();
                 debug::<RwLock<dyn Debug>>();
                 debug::<MutexGuard<'_, dyn Debug>>();

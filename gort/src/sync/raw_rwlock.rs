@@ -46,6 +46,9 @@ unsafe impl Sync for RawRwLock {}
 // SAFETY: queues that are moved are empty: waiters borrow their lock.
 unsafe impl Send for RawRwLock {}
 
+// A lock that a panic has passed is as good as before; what it guards may not be, which is its owner's to say.
+impl std::panic::RefUnwindSafe for RawRwLock {}
+
 impl RawRwLock {
     const_fn! {
         pub(super) const fn new() -> Self {

@@ -5,16 +5,19 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 use super::RwLock;
+use super::raw_rwlock::RawRwLock;
 
 /// The right to read the data of an [`RwLock`]; dropping it gives it up. It may move between threads
 /// with its goroutine but is not `Send`, as std's.
 #[must_use = "if unused the RwLock will immediately unlock"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
-    lock: &'a RwLock<T>,
-    not_send: PhantomData<*const ()>,
+    /// Not the lock itself: who may only read may take the data for something that lives shorter, as with `&T`.
+    data: NonNull<T>,
+    raw: &'a RawRwLock,
 }
 
 /// The right to the data of an [`RwLock`]; dropping it gives it up. Not `Send`, as std's.
@@ -32,7 +35,9 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 /// The guard of one who has taken `lock` to read.
 pub(super) fn reader<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    RwLockReadGuard { lock, not_send: PhantomData }
+    // SAFETY: the address of a part of what `lock` refers to.
+    let data = unsafe { NonNull::new_unchecked(lock.data.get()) };
+    RwLockReadGuard { data, raw: &lock.raw }
 }
 
 /// The guard of one who has taken `lock` to write.
@@ -71,7 +76,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     fn drop(&mut self) {
-        self.lock.raw.unlock_read();
+        self.raw.unlock_read();
     }
 }
 
@@ -86,8 +91,8 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: while the guard lives nobody writes.
-        unsafe { &*self.lock.data.get() }
+        // SAFETY: while the guard lives nobody writes, and the lock that it borrows from does.
+        unsafe { self.data.as_ref() }
     }
 }
 
