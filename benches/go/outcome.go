@@ -19,10 +19,11 @@ func timed(elapsed time.Duration, ops int, got, want uint64) outcome {
 	}
 }
 
-func grown(before, after memory, ops int, got, want uint64) outcome {
+func grown(before, after memory, start time.Duration, ops int, got, want uint64) outcome {
 	return outcome{
 		"bytes_per_op":     float64(after.resident-before.resident) / float64(ops),
 		"pte_bytes_per_op": float64(after.pageTables-before.pageTables) / float64(ops),
+		"start_ms":         float64(start) / float64(time.Millisecond),
 		"check":            check(got, want),
 	}
 }

@@ -120,6 +120,7 @@ func parked(n int) outcome {
 	var wg sync.WaitGroup
 	wg.Add(n)
 	before := memoryNow()
+	start := time.Now()
 	for i := range n {
 		go func() {
 			total.Add(1)
@@ -129,11 +130,12 @@ func parked(n int) outcome {
 		}()
 	}
 	for total.Load() < uint64(n) {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
+	started := time.Since(start)
 	time.Sleep(100 * time.Millisecond)
 	after := memoryNow()
 	close(release)
 	wg.Wait()
-	return grown(before, after, n, total.Load(), uint64(n)+triangle(n))
+	return grown(before, after, started, n, total.Load(), uint64(n)+triangle(n))
 }

@@ -38,8 +38,8 @@ impl Outcome {
     }
 
     /// `bytes_per_op` and `pte_bytes_per_op` for `ops` objects that came into
-    /// being between `before` and `after`, provided that `got == want`.
-    pub fn grown(before: Memory, after: Memory, ops: u64, got: u64, want: u64) -> Outcome {
+    /// being between `before` and `after` and were all there after `start`, provided that `got == want`.
+    pub fn grown(before: Memory, after: Memory, start: Duration, ops: u64, got: u64, want: u64) -> Outcome {
         let per_op = |before: u64, after: u64| (after as f64 - before as f64) / ops as f64;
         Outcome::checked(
             got,
@@ -47,6 +47,7 @@ impl Outcome {
             [
                 ("bytes_per_op", per_op(before.resident, after.resident)),
                 ("pte_bytes_per_op", per_op(before.page_tables, after.page_tables)),
+                ("start_ms", start.as_secs_f64() * 1e3),
             ],
         )
     }

@@ -26,6 +26,7 @@ const CPU: Metric = Metric::new("cpu_us", "µs");
 const BYTES: &[Metric] = &[
     Metric::new("bytes_per_op", "B").expect(&[AtMost(4.7 * 1024.0)]),
     Metric::new("pte_bytes_per_op", "B").aside("page tables"),
+    Metric::new("start_ms", "ms").aside("time to start all"),
 ];
 
 /// What rows have if they say nothing else.

@@ -10,8 +10,9 @@
 use super::m::M;
 use super::park::{keep_thread, lock_to, unlock_from};
 use super::switch::{switch_to_g0, systemstack};
-use super::{current, section};
+use super::{SCHED, current, section};
 use crate::g::status::Status;
+use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G};
 use crate::tls;
 
@@ -27,6 +28,8 @@ impl Syscall {
     /// Go: `entersyscall`.
     #[inline]
     fn enter(mp: &'static M, gp: &'static G, on_g0: bool) -> Self {
+        // What it waits for is not ours; dumps tell for how long.
+        gp.set_wait(WaitReason::None, SCHED.coarse());
         gp.status.set(Status::Running, Status::Syscall);
         // From here on the thread is a plain one.
         tls::set::<{ tls::M }>(0);

@@ -110,6 +110,7 @@ pub(super) fn parked(n: u64) -> Outcome {
     let wg = WaitGroup::new();
     wg.add(n as _);
     let before = Memory::now();
+    let start = Instant::now();
     for i in 0..n {
         let released = released.clone();
         let wg = wg.clone();
@@ -121,12 +122,13 @@ pub(super) fn parked(n: u64) -> Outcome {
         });
     }
     while TOTAL.load(Relaxed) < n {
-        sleep(Duration::from_millis(10));
+        sleep(Duration::from_millis(1));
     }
+    let start = start.elapsed();
     sleep(Duration::from_millis(100));
     let after = Memory::now();
     drop(release);
     wg.wait();
     let total = TOTAL.load(Relaxed);
-    Outcome::grown(before, after, n, total, n + triangle(n))
+    Outcome::grown(before, after, start, n, total, n + triangle(n))
 }

@@ -133,6 +133,7 @@ pub(super) fn parked(n: u64) -> Outcome {
     let (release, released) = bounded::<()>(0);
     let countdown = Countdown::new(n);
     let before = Memory::now();
+    let start = Instant::now();
     for i in 0..n {
         let released = released.clone();
         let countdown = countdown.clone();
@@ -144,12 +145,13 @@ pub(super) fn parked(n: u64) -> Outcome {
         });
     }
     while TOTAL.load(Relaxed) < n {
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(1));
     }
+    let start = start.elapsed();
     thread::sleep(Duration::from_millis(100));
     let after = Memory::now();
     drop(release);
     countdown.wait();
     let total = TOTAL.load(Relaxed);
-    Outcome::grown(before, after, n, total, n + triangle(n))
+    Outcome::grown(before, after, start, n, total, n + triangle(n))
 }

@@ -122,6 +122,7 @@ pub(super) async fn parked(n: u64) -> Outcome {
     let (release, released) = watch::channel(false);
     let countdown = Countdown::new(n);
     let before = Memory::now();
+    let start = Instant::now();
     for i in 0..n {
         let mut released = released.clone();
         let countdown = countdown.clone();
@@ -133,12 +134,13 @@ pub(super) async fn parked(n: u64) -> Outcome {
         });
     }
     while TOTAL.load(Relaxed) < n {
-        sleep(Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(1)).await;
     }
+    let start = start.elapsed();
     sleep(Duration::from_millis(100)).await;
     let after = Memory::now();
     release.send(true).unwrap();
     countdown.wait().await;
     let total = TOTAL.load(Relaxed);
-    Outcome::grown(before, after, n, total, n + triangle(n))
+    Outcome::grown(before, after, start, n, total, n + triangle(n))
 }

@@ -39,7 +39,7 @@ impl Seen {
     fn of(gp: &'static G, status: Status) -> Self {
         let (reason, since) = gp.wait();
         match status {
-            Status::Waiting => Self { status, reason, since },
+            Status::Waiting | Status::Syscall => Self { status, reason, since },
             _ => Self { status, reason: WaitReason::None, since: 0 },
         }
     }

@@ -275,26 +275,43 @@ mod tests {
         crate::run(f)
     }
 
+    /// What stands between the brackets of a goroutine, for a reader some seconds from now.
+    fn state_in(id: &str, seconds: u64) -> String {
+        let now = clock::nanotime() + seconds * 1_000_000_000;
+        let texts = Dump { now, ..Dump::new(None) }.collect().texts();
+        let start = format!("goroutine {id} [");
+        let text = texts.iter().find_map(|text| text.strip_prefix(&start)).expect("it lives");
+        text[..text.find(']').unwrap()].to_string()
+    }
+
     #[test]
     fn minutes_are_shown_from_one_on() {
         on_a_goroutine(|| {
             let sleeper = crate::spawn(crate::park);
             let id = sleeper.goroutine().id().to_string();
-            let state_in = |seconds: u64| {
-                let now = clock::nanotime() + seconds * 1_000_000_000;
-                let texts = Dump { now, ..Dump::new(None) }.collect().texts();
-                let start = format!("goroutine {id} [");
-                let text = texts.iter().find_map(|text| text.strip_prefix(&start)).expect("it lives");
-                text[..text.find(']').unwrap()].to_string()
-            };
-            while state_in(0) != "park" {
+            while state_in(&id, 0) != "park" {
                 crate::yield_now();
             }
-            assert_eq!(state_in(50), "park");
-            assert_eq!(state_in(70), "park, 1 minutes");
-            assert_eq!(state_in(190), "park, 3 minutes");
+            assert_eq!(state_in(&id, 50), "park");
+            assert_eq!(state_in(&id, 70), "park, 1 minutes");
+            assert_eq!(state_in(&id, 190), "park, 3 minutes");
             sleeper.goroutine().unpark();
             sleeper.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn minutes_of_blocking_calls_are_shown() {
+        on_a_goroutine(|| {
+            let (go_on, gone_on) = std::sync::mpsc::channel::<()>();
+            let blocked = crate::spawn(move || crate::blocking(|| gone_on.recv()));
+            let id = blocked.goroutine().id().to_string();
+            while state_in(&id, 0) != "syscall" {
+                crate::yield_now();
+            }
+            assert_eq!(state_in(&id, 130), "syscall, 2 minutes");
+            go_on.send(()).unwrap();
+            blocked.join().unwrap().unwrap();
         });
     }
 
