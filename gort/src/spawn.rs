@@ -4,11 +4,10 @@
 //! last, the goroutine that has left or the handle that is dropped, frees it: the bits of
 //! [`join`](crate::g::join).
 
-use std::any::Any;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
@@ -16,82 +15,15 @@ use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G, join};
 use crate::goroutine::Goroutine;
 use crate::sched::m::M;
-use crate::sched::newproc::{
-    Birth, Spec, end, end_user, getcallerpc, gfput, publish_result, slot_read, slot_write, specify,
-};
+use crate::sched::newproc::{Birth, Spec, getcallerpc, gfput, slot_read, specify};
 use crate::sched::section::{self, Section};
-use crate::sched::{SCHED, current, inline, panic, park};
+use crate::sched::{SCHED, current, inline, park};
 use crate::stack;
 
-type Payload = Box<dyn Any + Send>;
+mod entry;
 
-/// Runs `f`, and turns what it unwinds with into an error.
-pub(crate) fn run_caught<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
-    catch_unwind(AssertUnwindSafe(f))
-        .map_err(|payload| panic::is_goexit(payload).map_or_else(|payload| payload, |()| ended_by_goexit()))
-}
-
-fn ended_by_goexit() -> Payload {
-    Box::new("gort: the goroutine was ended by goexit")
-}
-
-/// What happens when a goroutine is over and its result is out of its hands: a scope counts it out.
-pub(crate) trait Finish {
-    /// `panicked`: it has, and nobody will ask for its result.
-    fn finish(self, panicked: bool);
-}
-
-impl Finish for () {
-    fn finish(self, _: bool) {}
-}
-
-/// A destructor of a local has panicked: that is the result, unless there is an error already. What gives way is
-/// dropped, and so is what its destructor leaves.
-#[cold]
-fn local_panicked<T>(gp: &'static G, result: &mut Result<T, Payload>, payload: Payload) {
-    let error = panic::is_goexit(payload).map_or_else(|payload| payload, |()| ended_by_goexit());
-    let lost = if result.is_ok() { std::mem::replace(result, Err(error)) } else { Err(error) };
-    panic::drop_quietly(lost);
-    if let Some(payload) = end_user(gp) {
-        panic::drop_quietly(payload);
-    }
-}
-
-/// The entry of a goroutine with a handle. Whatever unwinds in it is caught in it: below it may stand the goroutine
-/// that waits for this one.
-///
-/// # Safety
-/// The slot holds an `(F, D)`, and this is the goroutine itself.
-unsafe extern "C" fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
-    // SAFETY: the caller's word.
-    let (f, done) = unsafe { slot_read::<(F, D)>(gp) };
-    let mut result = run_caught(f);
-    if let Some(payload) = end_user(gp) {
-        local_panicked(gp, &mut result, payload);
-    }
-    // The end by goexit is no panic.
-    let panicked = result.is_err() && !gp.goexiting.get();
-    let mp = end(gp);
-    // SAFETY: the closure has left the slot.
-    unsafe { slot_write::<Result<T, Payload>>(gp, result) };
-    // Its joiner stands below it on this very stack, or is told.
-    if gp.is_guest() || publish_result(mp, gp) {
-        return done.finish(false);
-    }
-    // SAFETY: the handle was gone before the result came: it is ours.
-    let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
-    mp.claim.exit();
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
-        panic::at_boundary(gp, payload);
-    }
-    // The destructor may have set locals, which are not the next goroutine's in this descriptor.
-    if let Some(payload) = end_user(gp) {
-        panic::at_boundary(gp, payload);
-    }
-    // It may have moved the goroutine, too.
-    section::back_in(current::own_m());
-    done.finish(panicked);
-}
+pub(crate) use entry::Finish;
+use entry::{Payload, entry};
 
 /// Starts `f`; the caller vouches for what it borrows.
 ///

@@ -34,6 +34,10 @@ pub struct SelectedOperation<'a> {
     select: PhantomData<&'a ()>,
 }
 
+// As crossbeam's: it holds what was agreed on whole, or nothing.
+impl std::panic::UnwindSafe for SelectedOperation<'_> {}
+impl std::panic::RefUnwindSafe for SelectedOperation<'_> {}
+
 impl SelectedOperation<'_> {
     pub(super) fn new(token: Token, index: usize, address: *const ()) -> Self {
         Self { token, index, address, select: PhantomData }
