@@ -157,6 +157,17 @@ impl TcpListener {
     ///
     /// # Errors
     /// The kernel's: of a socket that is bound, as every listener is.
+    ///
+    /// ```
+    /// # #![allow(deprecated)]
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// assert!(listener.set_only_v6(true).is_err());
+    /// // Nor has an IPv4 socket the option.
+    /// assert!(listener.only_v6().is_err());
+    /// # });
+    /// ```
     #[deprecated(since = "0.1.0", note = "this option can only be set before the socket is bound")]
     #[allow(deprecated)]
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
