@@ -79,9 +79,25 @@ fn loops_that_start_goroutines() {
     );
 }
 
+/// Runs `call` in many goroutines, each again and again until all of them have begun, which is never if the first few
+/// keep their Ps: nothing but the call is between.
+fn until_all_have_begun(call: impl Fn(usize) + Send + Sync + 'static) {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let last = begun.clone();
+    let again = move |i| {
+        last.fetch_add(1, Ordering::SeqCst);
+        while last.load(Ordering::SeqCst) < MANY {
+            call(i);
+        }
+        call(i);
+    };
+    all_block_then(again, || ());
+    assert_eq!(begun.load(Ordering::SeqCst), MANY);
+}
+
 #[gort::test(gomaxprocs = PROCS)]
 fn thread_sleep() {
-    all_block_then(|_| std::thread::sleep(Duration::from_millis(20)), || ());
+    until_all_have_begun(|_| std::thread::sleep(Duration::from_millis(2)));
 }
 
 #[gort::test(gomaxprocs = PROCS)]
@@ -144,13 +160,10 @@ fn a_contended_std_mutex() {
 
 #[gort::test(gomaxprocs = PROCS)]
 fn child_processes() {
-    all_block_then(
-        |i| {
-            let output = Command::new("sh").arg("-c").arg(format!("sleep 0.02; echo {i}")).output().unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), i.to_string());
-        },
-        || (),
-    );
+    until_all_have_begun(|i| {
+        let output = Command::new("sh").arg("-c").arg(format!("sleep 0.02; echo {i}")).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), i.to_string());
+    });
 }
 
 #[gort::test(gomaxprocs = PROCS)]
@@ -175,18 +188,15 @@ fn sockets_of_std() {
 
 #[gort::test(gomaxprocs = PROCS)]
 fn name_resolution() {
-    all_block_then(|_| assert!(("localhost", 80).to_socket_addrs().unwrap().next().is_some()), || ());
+    until_all_have_begun(|_| assert!(("localhost", 80).to_socket_addrs().unwrap().next().is_some()));
 }
 
 #[gort::test(gomaxprocs = PROCS)]
 fn a_c_function_that_sleeps() {
-    all_block_then(
-        |_| {
-            // SAFETY: a plain number.
-            unsafe { libc::usleep(20_000) };
-        },
-        || (),
-    );
+    until_all_have_begun(|_| {
+        // SAFETY: a plain number.
+        unsafe { libc::usleep(2_000) };
+    });
 }
 
 #[gort::test(gomaxprocs = PROCS)]
