@@ -130,8 +130,9 @@ fn finish(gp: &'static G) -> ! {
     while !WALKED.load(Ordering::Acquire) && clock::nanotime() < until {
         std::thread::yield_now();
     }
-    if traceback_level() > TracebackLevel::None {
-        // SAFETY: it is in the handler for good.
+    // Without its word the handler may be writing still: then its own lines have to do.
+    if WALKED.load(Ordering::Acquire) && traceback_level() > TracebackLevel::None {
+        // SAFETY: it is in the handler for good, and has left the frames.
         write_stderr(unsafe { traceback::running(gp, FRAMES.take()) }.as_bytes());
         if traceback_level() >= TracebackLevel::All {
             for other in traceback::last_words(Some(gp)) {
