@@ -114,10 +114,10 @@ mod sys;
 mod tls;
 
 // L1 parts
+#[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 mod biased_lock;
-#[cfg(any(gort_runtime, loom))]
-#[cfg(not(loom))]
+#[cfg(gort_runtime)]
 mod contention;
 #[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]

@@ -91,7 +91,7 @@ impl P {
         }
     }
 
-    /// The owner has just looked at the clock and parks: it need not be looked at again.
+    /// The owner has just looked at the clock and parks: it need not be looked at again. 0: it has not.
     #[inline]
     pub(crate) fn it_is(&self, now: u64) {
         self.looked.set(now);

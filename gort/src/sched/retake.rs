@@ -176,9 +176,11 @@ impl Retake {
                 self.claimed.push((pp, mp));
             }
         }
-        if !self.claimed.is_empty() {
+        let helps = !self.claimed.is_empty();
+        if helps {
             self.hand_over(now);
-        } else if contention::round(slow) || stuck {
+        }
+        if contention::round(slow) || stuck && !helps {
             wake::wakep();
         }
         let alert = self.last.is_some_and(|last| now - last < ALERT);

@@ -313,6 +313,8 @@ pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
         // That was for who had it before.
         pp.attention.fetch_and(!PREEMPT, Ordering::Relaxed);
     }
+    // Whoever had it has looked at the clock some time ago.
+    pp.it_is(0);
     pp.set_owner(Some(mp));
     pp.set_status(PStatus::Running);
     mp.set_p(Some(pp));

@@ -299,23 +299,22 @@ mod models {
         }
     }
 
+    fn starts(m: &Arc<Model>, f: impl FnOnce(&Model) + Send + 'static) -> thread::JoinHandle<()> {
+        let m = m.clone();
+        thread::spawn(move || f(&m))
+    }
+
     /// An unlocker is late: before it comes to wake somebody the mutex was taken, and a waiter has begun to starve.
     #[test]
     fn late_unlocker() {
         check(3, || {
             let m = Model::new();
             m.lock(1);
-            let waiter = thread::spawn({
-                let m = m.clone();
-                move || m.turn(2)
-            });
-            let barger = thread::spawn({
-                let m = m.clone();
-                move || {
-                    m.turn(3);
-                    time_comes();
-                    m.turn(3);
-                }
+            let waiter = starts(&m, |m| m.turn(2));
+            let barger = starts(&m, |m| {
+                m.turn(3);
+                time_comes();
+                m.turn(3);
             });
             m.unlock();
             waiter.join().unwrap();
@@ -331,17 +330,11 @@ mod models {
             let m = Model::new();
             let release = |m: &Model| m.mutex.state.fetch_sub(LOCKED, Ordering::Release);
             m.lock(1);
-            let waiter = thread::spawn({
-                let m = m.clone();
-                move || m.turn(2)
-            });
+            let waiter = starts(&m, |m| m.turn(2));
             m.wait_until(|| m.is(WAITERS));
             time_comes();
             release(&m);
-            let late = thread::spawn({
-                let m = m.clone();
-                move || m.mutex.unlock_slow()
-            });
+            let late = starts(&m, |m| m.mutex.unlock_slow());
             m.turn(3);
             m.lock(3);
             m.wait_until(|| m.had(2) || m.is(STARVING));
@@ -359,10 +352,7 @@ mod models {
             mutexes_spin();
             let m = Model::new();
             m.lock(1);
-            let waiter = thread::spawn({
-                let m = m.clone();
-                move || m.turn(2)
-            });
+            let waiter = starts(&m, |m| m.turn(2));
             m.wait_until(|| m.is(WAITERS));
             time_comes();
             m.unlock();
@@ -370,10 +360,7 @@ mod models {
             // The waiter was quicker, or finds that it starves.
             let served = m.turns.load(Ordering::Relaxed) != 11;
             m.wait_until(|| served || m.is(STARVING));
-            let newcomer = thread::spawn({
-                let m = m.clone();
-                move || newcomer(&m)
-            });
+            let newcomer = starts(&m, newcomer);
             m.unlock();
             waiter.join().unwrap();
             newcomer.join().unwrap();

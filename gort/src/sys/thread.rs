@@ -231,3 +231,34 @@ pub(crate) fn set_sigaltstack(base: *mut u8, size: usize) {
     // SAFETY: the memory is the M's own and lives as long as the process.
     unsafe { libc::sigaltstack(&new, ptr::null_mut()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel names the mapping of the first thread's stack. Asked for on any thread.
+    #[test]
+    fn the_first_stack_ends_where_the_kernel_says() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let line = maps.lines().find(|line| line.ends_with("[stack]")).expect("the first thread lives");
+        let (range, _) = line.split_once(' ').unwrap();
+        let (lo, hi) = range.split_once('-').unwrap();
+        let [lo, hi] = [lo, hi].map(|text| usize::from_str_radix(text, 16).unwrap());
+        // None without a limit, for then there is no lowest address.
+        if let Some((lowest, highest)) = first_stack_bounds() {
+            assert_eq!(highest, hi);
+            assert!(lowest <= lo);
+        }
+    }
+
+    #[test]
+    fn a_local_is_within_the_bounds() {
+        let here = || {
+            let local = 0_u8;
+            let (lo, hi) = stack_bounds();
+            (lo..hi).contains(&(std::ptr::from_ref(std::hint::black_box(&local)) as usize))
+        };
+        assert!(here());
+        assert!(std::thread::spawn(here).join().unwrap());
+    }
+}
