@@ -155,3 +155,27 @@ fn files_hold_one_idea() {
         assert!(lines <= 500, "{} has {lines} lines", file.display());
     }
 }
+
+/// On other platforms the crate is one error that says so. A module that was compiled there all the same, without those
+/// that it needs, had hidden it among its own.
+#[test]
+fn bug_a_module_was_compiled_on_unsupported_platforms() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../gort/src/lib.rs")).unwrap();
+    let mut attributes = String::new();
+    let mut modules = 0;
+    for line in text.lines() {
+        if line.starts_with("#[") {
+            attributes += line;
+            continue;
+        }
+        if let Some(name) =
+            line.trim_start_matches("pub ").strip_prefix("mod ").and_then(|l| l.strip_suffix(';'))
+        {
+            modules += 1;
+            let gated = ["gort_runtime", "cfg(loom)", "cfg(all(test, loom))"];
+            assert!(gated.iter().any(|cfg| attributes.contains(cfg)), "{name} is compiled everywhere");
+        }
+        attributes.clear();
+    }
+    assert!(modules > 30, "{modules}");
+}
