@@ -28,6 +28,31 @@ pub fn gomaxprocs(n: usize) -> usize {
     procresize::procresize(u32::try_from(n).unwrap_or(u32::MAX)) as usize
 }
 
+/// Sets how many threads of its own the runtime may have and gives the former limit; at first it is 10,000.
+///
+/// The runtime makes a thread when a goroutine is ready to run and all the threads that there are block, in system
+/// calls or in libraries, compute without a place among [`gomaxprocs`], or belong to goroutines that are locked to them.
+/// It is meant to take the program down before the program takes the system down: by an unlimited number of
+/// goroutines that all sit in a blocking call, for example. Threads that the program itself has started do not count.
+///
+/// A program that needs one more ends with status 2, as one does that sets fewer than there are:
+///
+/// ```text
+/// runtime: program exceeds 10000-thread limit
+/// fatal error: thread exhaustion
+/// ```
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let before = gort::runtime::set_max_threads(500);
+/// assert_eq!(before, 10_000);
+/// gort::runtime::set_max_threads(before);
+/// ```
+#[doc(alias = "SetMaxThreads")]
+pub fn set_max_threads(n: usize) -> usize {
+    SCHED.set_max_ms(n)
+}
+
 /// Processors that this process may use: affinity and cgroup quota count.
 ///
 /// ```

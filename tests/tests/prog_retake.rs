@@ -1,15 +1,19 @@
 //! Retake where it needs a process of its own: no room for threads, threads that end, GOMAXPROCS that shrinks.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
-fn run(program: &str, procs: &str, godebug: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_prog_retake"))
+fn output(program: &str, procs: &str, godebug: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_prog_retake"))
         .arg(program)
         .env("GOMAXPROCS", procs)
         .env("GODEBUG", godebug)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+fn run(program: &str, procs: &str, godebug: &str) -> String {
+    let output = output(program, procs, godebug);
     assert!(output.status.success(), "{program}: {output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_string()
 }
@@ -22,6 +26,21 @@ fn no_room_for_threads() {
 #[test]
 fn threads_end() {
     assert_eq!(run("threads_end", "2", ""), "few again");
+}
+
+#[test]
+fn a_limit_of_threads() {
+    let check = |program: &str, stdout: &str| {
+        let ended = output(program, "1", "");
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert_eq!(String::from_utf8_lossy(&ended.stdout), stdout, "{ended:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&ended.stderr),
+            "runtime: program exceeds 20-thread limit\nfatal error: thread exhaustion\n"
+        );
+    };
+    check("more_threads_than_may_be", "");
+    check("fewer_threads_than_there_are", "all have begun\n");
 }
 
 #[test]

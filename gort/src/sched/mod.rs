@@ -44,14 +44,14 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 
 use crate::global_runq::GlobalRunq;
 use crate::lock::Lock;
-use crate::sys::clock;
+use crate::sys::{clock, throw, write_stderr};
 use idle::Idle;
 use m::M;
 use p::P;
 
 /// The most Ps there can be: GOMAXPROCS is clamped to it.
 pub(crate) const MAX_PROCS: usize = 1024;
-/// The most Ms there can be. Go: `maxmcount`.
+/// The most Ms there can be unless the program says otherwise. Go: `maxmcount`.
 pub(crate) const MAX_MCOUNT: usize = 10_000;
 
 /// What the lock guards.
@@ -64,6 +64,8 @@ pub(crate) struct Locked {
     pub(crate) all_ms: Vec<&'static M>,
     /// Ms that have no thread, for `newm` to use again.
     pub(crate) free_ms: Vec<&'static M>,
+    /// The most Ms that may have a thread at the same time. Go: `maxmcount`.
+    pub(crate) max_ms: usize,
     /// Dead descriptors. Go: `sched.gFree`.
     pub(crate) gfree: Vec<&'static crate::g::G>,
     /// Ms that sleep because their locked goroutine does. Go: `nmidlelocked`.
@@ -83,6 +85,14 @@ impl Locked {
         mp.idle_since.store(crate::sys::clock::nanotime(), Ordering::Relaxed);
         self.sleeps += 1;
         self.idle_ms.push(mp);
+    }
+
+    /// Ends the process if more Ms have a thread, or are to get one, than may. Go: `checkmcount`.
+    pub(crate) fn check_mcount(&self) {
+        if self.all_ms.len() - self.free_ms.len() > self.max_ms {
+            write_stderr(format!("runtime: program exceeds {}-thread limit\n", self.max_ms).as_bytes());
+            throw("thread exhaustion");
+        }
     }
 
     /// An M is about to sleep because its locked goroutine does. Go: `incidlelocked`.
@@ -168,6 +178,7 @@ pub(crate) static SCHED: Sched = Sched {
         idle_ps: Vec::new(),
         all_ms: Vec::new(),
         free_ms: Vec::new(),
+        max_ms: MAX_MCOUNT,
         gfree: Vec::new(),
         locked_idle: 0,
         system_ms: 0,
@@ -229,6 +240,15 @@ impl Sched {
         if self.coarse.load(Ordering::Relaxed) != coarse {
             self.coarse.store(coarse, Ordering::Relaxed);
         }
+    }
+
+    /// Sets how many Ms may have a thread at the same time, and gives the former limit. Go: `setMaxThreads`.
+    pub(crate) fn set_max_ms(&self, n: usize) -> usize {
+        self.locked(|s| {
+            let before = std::mem::replace(&mut s.max_ms, n);
+            s.check_mcount();
+            before
+        })
     }
 
     /// GOMAXPROCS.

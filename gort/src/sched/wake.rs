@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, PStatus};
-use super::{Locked, MAX_MCOUNT, SCHED, deadlock, poller, schedinit, template};
+use super::{Locked, SCHED, deadlock, poller, schedinit, template};
 use crate::contention;
 use crate::g::G;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
-use crate::sys::{clock, thread, throw, write_stderr};
+use crate::sys::{clock, thread, throw};
 use crate::timer::{Target, Timers};
 
 /// Bytes of a g0's stack, except m0's.
@@ -195,17 +195,13 @@ pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
 /// Makes an M and its thread, or gives one that has no thread a new one.
 pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) {
     let mp = SCHED.locked(|s| {
-        if start == StartFn::Schedule
-            && let Some(mp) = s.free_ms.pop()
-        {
-            return mp;
-        }
-        if s.all_ms.len() >= MAX_MCOUNT {
-            write_stderr(b"runtime: program exceeds 10000-thread limit\n");
-            throw("thread exhaustion");
-        }
-        let mp: &'static M = Box::leak(Box::new(M::new(s.all_ms.len() as u32, start)));
-        s.all_ms.push(mp);
+        let free = if start == StartFn::Schedule { s.free_ms.pop() } else { None };
+        let mp = free.unwrap_or_else(|| {
+            let mp: &'static M = Box::leak(Box::new(M::new(s.all_ms.len() as u32, start)));
+            s.all_ms.push(mp);
+            mp
+        });
+        s.check_mcount();
         mp
     });
     if start == StartFn::Schedule {

@@ -41,6 +41,9 @@ fn no_room_for_threads() {
 /// Threads that blocking calls have needed end when nobody needs them any more, and come again.
 fn threads_end() {
     for round in 0..2 {
+        // Those that have ended do not count.
+        let before = gort::runtime::set_max_threads(20);
+        gort::runtime::set_max_threads(before);
         let handles: Vec<_> =
             (0..40).map(|_| gort::spawn(|| std::thread::sleep(Duration::from_millis(100)))).collect();
         handles.into_iter().for_each(|h| h.join().unwrap());
@@ -51,6 +54,38 @@ fn threads_end() {
         }
     }
     println!("few again");
+}
+
+/// Sits in the kernel, in 40 goroutines.
+fn forty_threads() -> Vec<gort::JoinHandle<()>> {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let handles = (0..40).map(|_| {
+        let begun = begun.clone();
+        gort::spawn(move || {
+            begun.fetch_add(1, SeqCst);
+            std::thread::sleep(Duration::from_secs(3600));
+        })
+    });
+    let handles = handles.collect();
+    while begun.load(SeqCst) < 40 {
+        gort::yield_now();
+    }
+    handles
+}
+
+/// More threads than there may be.
+fn more_threads_than_may_be() {
+    assert_eq!(gort::runtime::set_max_threads(20), 10_000, "the limit of a program that sets none");
+    forty_threads();
+    println!("all have begun");
+}
+
+/// A limit below what there is.
+fn fewer_threads_than_there_are() {
+    let _sleepers = forty_threads();
+    println!("all have begun");
+    gort::runtime::set_max_threads(20);
+    println!("went on");
 }
 
 /// GOMAXPROCS shrinks while every P is computing, and grows again.
@@ -135,6 +170,8 @@ fn main() {
         Some("no_room_for_threads") => no_room_for_threads(),
         Some("threads_end") => threads_end(),
         Some("a_late_sleeper_goes_ahead") => a_late_sleeper_goes_ahead(),
+        Some("more_threads_than_may_be") => more_threads_than_may_be(),
+        Some("fewer_threads_than_there_are") => fewer_threads_than_there_are(),
         Some("more_hogs_than_the_cap") => more_hogs_than_the_cap(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
         other => panic!("no program {other:?}"),
