@@ -31,7 +31,8 @@ pub(crate) struct Waiter {
     seq: Option<Seq>,
     /// Whether `element` is for a message of any type: a scratch; see `channel/token.rs`.
     erased: bool,
-    /// Where the message is, or is to go. Null when there is no such place: the arm of a select.
+    /// Where the message is, or is to go. Null when there is no such place: the arm of a select. At a [`Monitor`] it is
+    /// the number that [`Monitor::wait_for_if`] was given, and nothing lies there.
     pub(crate) element: Cell<*mut ()>,
     /// Whether the operation was done for the waiter; false when it was woken by a close. Written by
     /// the waker, under the queue's lock.
@@ -327,7 +328,12 @@ impl<S> Monitor<S> {
 
     /// Runs `f` under the lock; waits in the queue if it says true.
     pub(crate) fn wait_if(&self, reason: WaitReason, f: impl FnOnce(&mut S) -> bool) {
-        let waiter = Waiter::new(ptr::null_mut());
+        self.wait_for_if(0, reason, f);
+    }
+
+    /// [`wait_if`](Self::wait_if) of one who wants `number`, which [`Waking::first`] tells.
+    pub(crate) fn wait_for_if(&self, number: usize, reason: WaitReason, f: impl FnOnce(&mut S) -> bool) {
+        let waiter = Waiter::new(ptr::without_provenance_mut(number));
         self.lock.lock();
         // SAFETY: the lock is held.
         if self.state.with_mut(|state| f(unsafe { &mut *state })) {
@@ -393,5 +399,35 @@ impl<S> Monitor<S> {
             if wake { self.queue.pop_all() } else { Chain::new() }
         });
         waiters.ready_all();
+    }
+
+    /// Runs `f` under the lock; it takes off whom it likes, who is readied once the lock is released.
+    pub(crate) fn wake_with<R>(&self, f: impl FnOnce(&mut S, &mut Waking<'_>) -> R) -> R {
+        let mut waking = Waking { queue: &self.queue, chain: Chain::new() };
+        // SAFETY: the lock is held.
+        let result = self.lock.with(|| self.state.with_mut(|state| f(unsafe { &mut *state }, &mut waking)));
+        waking.chain.ready_all();
+        result
+    }
+}
+
+/// Whom [`Monitor::wake_with`] wakes. For monitors where nobody waits with a time-out.
+pub(crate) struct Waking<'a> {
+    queue: &'a WaitQueue,
+    chain: Chain,
+}
+
+impl Waking<'_> {
+    /// What the longest waiter wants, if anybody waits.
+    pub(crate) fn first(&self) -> Option<usize> {
+        // SAFETY: as in `WaitQueue::pop`.
+        unsafe { self.queue.first.get().as_ref() }.map(|waiter| waiter.element.get().addr())
+    }
+
+    /// Wakes the longest waiter.
+    pub(crate) fn wake_first(&mut self) {
+        if let Some(popped) = self.queue.pop() {
+            self.chain.push(popped);
+        }
     }
 }

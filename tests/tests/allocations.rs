@@ -171,6 +171,28 @@ fn locks() {
     });
 }
 
+/// Each turn waits at semaphores that nobody has waited at before: the first waiter allocates nothing either.
+fn fresh_semaphores() {
+    let turns = || (0..4000).map(|_| (Semaphore::new(0), Semaphore::new(0))).collect();
+    let turns: Arc<Vec<(Semaphore, Semaphore)>> = Arc::new(turns());
+    let other = gort::spawn({
+        let turns = turns.clone();
+        move || {
+            for (ours, theirs) in turns.iter() {
+                ours.acquire_many(2).forget();
+                theirs.add_permits(3);
+            }
+        }
+    });
+    let mut turn = turns.iter();
+    no_allocation("semaphores at which somebody waits for the first time", || {
+        let (theirs, ours) = turn.next().unwrap();
+        theirs.add_permits(2);
+        ours.acquire_many(3).forget();
+    });
+    other.join().unwrap();
+}
+
 /// A channel in which much was queued once does not keep the memory.
 fn memory_comes_back() {
     let (tx, rx) = unbounded::<u64>();
@@ -201,5 +223,6 @@ fn operations_allocate_nothing() {
         channels(&[1_u8; 300], "300 bytes", on_thread);
     }
     locks();
+    fresh_semaphores();
     memory_comes_back();
 }

@@ -1,12 +1,11 @@
 //! A counting semaphore, first come, first served.
 //!
 //! Invariants, under the lock
-//! - `wants` has one entry for each queued waiter, in the order of the queue.
-//! - While somebody waits the permits do not suffice for the first of them, or somebody is on its way to
-//!   grant them; newcomers queue behind, however little they want. So one that wants many gets them.
+//! - `waiting` is the length of the queue; each waiter there says how many permits it wants.
+//! - While somebody waits the permits do not suffice for the first of them; newcomers queue behind, however
+//!   little they want. So one that wants many gets them.
 //! - A waiter is woken with its permits taken for it.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use crate::g::wait_reason::WaitReason;
@@ -37,12 +36,12 @@ pub struct Semaphore {
 
 struct State {
     permits: usize,
-    wants: VecDeque<usize>,
+    waiting: usize,
 }
 
 impl State {
     fn take(&mut self, n: usize) -> bool {
-        let may = self.wants.is_empty() && self.permits >= n;
+        let may = self.waiting == 0 && self.permits >= n;
         if may {
             self.permits -= n;
         }
@@ -75,7 +74,7 @@ impl Semaphore {
     const_fn! {
         /// With `permits` permits.
         pub const fn new(permits: usize) -> Self {
-            Self { state: Monitor::new(State { permits, wants: VecDeque::new() }) }
+            Self { state: Monitor::new(State { permits, waiting: 0 }) }
         }
     }
 
@@ -101,10 +100,10 @@ impl Semaphore {
     /// ```
     pub fn acquire_many(&self, n: usize) -> SemaphorePermit<'_> {
         park::check_preempt();
-        self.state.wait_if(WaitReason::Semacquire, |s| {
+        self.state.wait_for_if(n, WaitReason::Semacquire, |s| {
             let taken = s.take(n);
             if !taken {
-                s.wants.push_back(n);
+                s.waiting += 1;
             }
             !taken
         });
@@ -133,24 +132,17 @@ impl Semaphore {
     /// When there would be more than `usize::MAX`.
     #[doc(alias = "Release")]
     pub fn add_permits(&self, n: usize) {
-        let fits = self.state.with(|s| match s.permits.checked_add(n) {
-            Some(permits) => {
-                s.permits = permits;
-                true
+        let fits = self.state.wake_with(|s, waiters| {
+            let Some(permits) = s.permits.checked_add(n) else { return false };
+            s.permits = permits;
+            while let Some(want) = waiters.first().filter(|&want| want <= s.permits) {
+                s.permits -= want;
+                s.waiting -= 1;
+                waiters.wake_first();
             }
-            None => false,
+            true
         });
         assert!(fits, "gort: more permits than a semaphore can count");
-        let mut granted = true;
-        while granted {
-            self.state.wake_one_if(|s| {
-                granted = s.wants.front().is_some_and(|&want| want <= s.permits);
-                if granted {
-                    s.permits -= s.wants.pop_front().expect("looked at");
-                }
-                granted
-            });
-        }
     }
 }
 
