@@ -1,8 +1,11 @@
 //! `gort::context`: the behaviour of Go's package context.
 
+mod api_support;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api_support::limit;
 use gort::channel::{TryRecvError, bounded};
 use gort::context::{Context, ContextError};
 use gort::sync::ErrGroup;
@@ -251,4 +254,21 @@ fn err_groups_cancel_their_context() {
     group.go(|| Ok(()));
     assert_eq!(group.wait(), Ok(()));
     assert_eq!(ctx.err(), Some(ContextError::Canceled), "over when wait returns");
+}
+
+/// The others wait for the context, and the panic is raised by who waits for them.
+#[gort::test]
+fn a_member_that_panics_cancels_the_context_of_its_group() {
+    let _limit = limit();
+    let (group, ctx) = ErrGroup::<String>::with_context(&Context::background());
+    let waits = ctx.clone();
+    group.go(move || {
+        waits.done().recv().unwrap_err();
+        Ok(())
+    });
+    group.go(|| std::panic::resume_unwind(Box::new("quiet")));
+    let wait = std::panic::AssertUnwindSafe(|| group.wait());
+    let payload = gort::catch_unwind(wait).unwrap_err();
+    assert_eq!(*payload.downcast::<&str>().unwrap(), "quiet");
+    assert_eq!(ctx.cause().unwrap().to_string(), "gort: a goroutine of the ErrGroup has panicked");
 }

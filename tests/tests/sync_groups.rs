@@ -119,7 +119,16 @@ fn the_first_error_wins() {
         })
         .join()
         .unwrap();
-        assert_eq!(join_thread(on_thread(move || group.wait())), Err("first"));
+        let g = group.clone();
+        let both = move || (g.wait_cloned(), g.wait());
+        assert_eq!(join_thread(on_thread(both)), (Err("first"), Err("first")));
+        // It was moved out: what comes later is not lost.
+        assert_eq!((group.wait_cloned(), group.wait()), (Ok(()), Ok(())));
+        group.go(|| Err("third"));
+        group.go(|| Err("fourth"));
+        assert_eq!((group.wait_cloned(), group.wait_cloned()), (Err("third"), Err("third")));
+        group.go(|| Err("fifth"));
+        assert_eq!(group.wait(), Err("third"));
     });
 }
 
@@ -231,38 +240,128 @@ fn concurrent_calls_share_a_run() {
     });
 }
 
+/// The one key that there is; counts how often it is found. Who has found it shares the flight that was there then: it
+/// is under the map's lock until it has said so.
+#[derive(Clone)]
+struct Key(Arc<AtomicUsize>);
+
+impl PartialEq for Key {
+    fn eq(&self, _: &Self) -> bool {
+        self.0.fetch_add(1, SeqCst);
+        true
+    }
+}
+
+impl Eq for Key {}
+
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+impl Key {
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    fn until_found(&self, times: usize) {
+        while self.0.load(SeqCst) < times {
+            gort::yield_now();
+        }
+    }
+}
+
+/// Go: singleflight_test.go `TestPanicDo`, `TestGoexitDo`.
 #[gort::test]
-fn a_run_that_does_not_end_wedges_nobody() {
+fn what_ends_a_run_ends_all_who_share_it() {
     let _limit = limit();
     each_procs(|_| {
         for how in ["panic", "goexit"] {
-            let shared = Arc::new((SingleFlight::<i32, &str>::new(), AtomicUsize::new(0)));
+            let flights = Arc::new(SingleFlight::<Key, &str>::new());
+            let key = Key::new();
             let (tx, rx) = bounded::<()>(0);
-            let s = shared.clone();
+            let (f, k) = (flights.clone(), key.clone());
             let first = gort::spawn(move || {
-                s.0.run(1, || {
+                f.run(k, || {
                     let _ = rx.recv();
                     if how == "panic" { quiet_panic() } else { gort::goexit() }
                 })
             });
             until_parked(1, "chan receive");
-            let others: Vec<_> = (0..4)
-                .map(|_| {
-                    let s = shared.clone();
-                    gort::spawn(move || {
-                        s.0.run(1, || {
-                            s.1.fetch_add(1, SeqCst);
-                            "theirs"
-                        })
-                    })
-                })
-                .collect();
-            until_parked(4, "sync.WaitGroup.Wait");
+            let share = || {
+                let (f, k) = (flights.clone(), key.clone());
+                move || {
+                    let caught = gort::catch_unwind(AssertUnwindSafe(|| f.run(k, || unreachable!("shared"))));
+                    let payload = caught.unwrap_err();
+                    let text = payload.downcast_ref::<String>().cloned();
+                    text.or(payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap()
+                }
+            };
+            let others: Vec<_> = (0..4).map(|_| gort::spawn(share())).collect();
+            let thread = on_thread(share());
+            let channel = flights.run_chan(key.clone(), || unreachable!("shared"));
+            key.until_found(6);
             drop(tx);
-            assert!(first.join().is_err());
-            assert!(others.into_iter().all(|h| h.join().unwrap() == "theirs"));
-            assert!((1..=4).contains(&shared.1.load(SeqCst)));
+            let ended = first.join().unwrap_err();
+            let ended = ended.downcast_ref::<&str>().unwrap();
+            assert!(ended.ends_with(if how == "panic" { "quiet" } else { "was ended by goexit" }), "{ended}");
+            for other in others {
+                match other.join() {
+                    Ok(text) => {
+                        assert!(how == "panic" && text.ends_with("shares has panicked: quiet"), "{text}")
+                    }
+                    Err(_) => assert_eq!(how, "goexit"),
+                }
+            }
+            let text = join_thread(thread);
+            assert!(text.ends_with(if how == "panic" { "quiet" } else { "was ended by goexit" }), "{text}");
+            assert!(channel.recv().is_err(), "nothing comes, and nobody waits for ever");
+            assert_eq!(flights.run(key, || "anew"), "anew");
         }
+    });
+}
+
+/// Go: singleflight_test.go `TestDoDupSuppress`, `TestDoChan`, `TestForget`.
+#[gort::test]
+fn results_come_through_channels() {
+    let _limit = limit();
+    each_procs(|_| {
+        let flights = Arc::new(SingleFlight::<Key, Arc<AtomicUsize>>::new());
+        let key = Key::new();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let (tx, rx) = bounded::<()>(0);
+        let run = |rx: gort::channel::Receiver<()>| {
+            let runs = runs.clone();
+            move || {
+                let _ = rx.recv();
+                runs.fetch_add(1, SeqCst);
+                runs
+            }
+        };
+        let channels: Vec<_> = (0..3).map(|_| flights.run_chan(key.clone(), run(rx.clone()))).collect();
+        assert_eq!(key.0.load(SeqCst), 2, "one began, two share, and none has waited");
+        let (f, k) = (flights.clone(), key.clone());
+        let waits = gort::spawn(move || f.run_shared(k, || unreachable!("shared")));
+        key.until_found(3);
+        assert!(channels.iter().all(|c| c.try_recv().is_err()));
+        // Nobody listens to the second any more.
+        let mut channels = channels.into_iter();
+        let (first, _, third) = (channels.next(), channels.next(), channels.next());
+        drop(tx);
+        assert!(waits.join().unwrap().1, "shared");
+        for channel in [first, third] {
+            assert_eq!(channel.unwrap().iter().count(), 1);
+        }
+        assert_eq!(runs.load(SeqCst), 1);
+        assert!(!flights.run_shared(key.clone(), run(rx.clone())).1, "alone");
+        assert_eq!(flights.run_chan(key.clone(), run(rx)).recv().unwrap().load(SeqCst), 3);
+        // Forgotten while it runs: the next begins one of its own.
+        let (tx, rx) = bounded::<()>(0);
+        let old = flights.run_chan(key.clone(), run(rx));
+        flights.forget(&key);
+        assert!(!flights.run_shared(key, || runs.clone()).1);
+        assert_eq!(runs.load(SeqCst), 3, "the first is still at it");
+        drop(tx);
+        assert_eq!(old.recv().unwrap().load(SeqCst), 4);
     });
 }
 

@@ -4,10 +4,12 @@ use std::fmt::Display;
 
 use super::Context;
 use crate::sync::ErrGroup;
+use crate::sync::err_group::Ending;
 
 impl<E: Display + Send + 'static> ErrGroup<E> {
     /// A group, and a child of `ctx` that is cancelled by the first error of a member, with that error's text
-    /// as the cause, and when the first [`wait`](ErrGroup::wait) returns. Go: `errgroup.WithContext`.
+    /// as the cause, by the first panic, and when the first [`wait`](ErrGroup::wait) returns. Go:
+    /// `errgroup.WithContext`.
     ///
     /// # Panics
     /// When no runtime runs.
@@ -35,9 +37,10 @@ impl<E: Display + Send + 'static> ErrGroup<E> {
     #[track_caller]
     pub fn with_context(ctx: &Context) -> (Self, Context) {
         let (ctx, cancel) = ctx.with_cancel_cause();
-        let group = Self::with_end(move |error: Option<&E>| match error {
-            Some(error) => cancel.cancel(error.to_string()),
-            None => cancel.cancel(super::ContextError::Canceled),
+        let group = Self::with_end(move |ending: Ending<'_, E>| match ending {
+            Ending::Failed(error) => cancel.cancel(error.to_string()),
+            Ending::Panicked => cancel.cancel("gort: a goroutine of the ErrGroup has panicked"),
+            Ending::Waited => cancel.cancel(super::ContextError::Canceled),
         });
         (group, ctx)
     }

@@ -5,14 +5,15 @@
 //!   and its place is given on: who waits sees the outcomes of all.
 //! - `Places::taken` counts members that have a place; one that leaves while somebody waits for a place
 //!   leaves it taken, for that one.
-//! - Errors and payloads are dropped outside of the locks.
+//! - `Outcome::failed` is set from the first error until somebody has taken it; errors meanwhile are dropped.
+//! - Errors and payloads are dropped outside of the locks. Clones of errors run under the mutex of the outcome.
 
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use super::WaitGroup;
+use super::{Mutex, MutexGuard, WaitGroup};
 use crate::g::wait_reason::WaitReason;
 use crate::goroutine::catch_unwind;
 use crate::sched::newproc::{getcallerpc, newproc};
@@ -23,6 +24,10 @@ type Payload = Box<dyn Any + Send>;
 
 /// Starts goroutines that return a `Result`, waits for all of them, and gives the first error. A clone
 /// shares the group.
+///
+/// Different from Go: [`wait`](Self::wait) moves the error out, as it need not be `Clone`, and the group can be
+/// used again; [`wait_cloned`](Self::wait_cloned) is Go's `Wait`, which gives it each time. A member that panics
+/// does not end the process: who waits panics, and a [context](Self::with_context) is cancelled.
 ///
 /// ```
 /// use gort::sync::ErrGroup;
@@ -44,12 +49,22 @@ pub struct ErrGroup<E> {
 struct Inner<E> {
     running: WaitGroup,
     places: Monitor<Places>,
-    outcome: Monitor<Outcome<E>>,
+    outcome: Mutex<Outcome<E>>,
     /// See [`ErrGroup::with_end`].
     end: Option<End<E>>,
 }
 
-type End<E> = Box<dyn Fn(Option<&E>) + Send + Sync>;
+type End<E> = Box<dyn Fn(Ending<'_, E>) + Send + Sync>;
+
+/// Why a group's task is over.
+pub(crate) enum Ending<'a, E> {
+    /// The first error of a member.
+    Failed(&'a E),
+    /// A member has panicked.
+    Panicked,
+    /// Somebody has waited for all.
+    Waited,
+}
 
 struct Places {
     limit: usize,
@@ -58,7 +73,7 @@ struct Places {
 }
 
 struct Outcome<E> {
-    /// An error has been kept, perhaps also given out.
+    /// There is an error, or will be before its member is counted out.
     failed: bool,
     error: Option<E>,
     /// A member has panicked; its payload until somebody waits.
@@ -86,17 +101,23 @@ impl<E> Drop for Member<E> {
 
 impl<E: Send + 'static> ErrGroup<E> {
     /// An empty group, with no limit.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let group = gort::sync::ErrGroup::<String>::new();
+    /// assert_eq!(group.wait(), Ok(()));
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty group that calls `end` with the first error, and without one when somebody has waited.
-    pub(crate) fn with_end(end: impl Fn(Option<&E>) + Send + Sync + 'static) -> Self {
+    /// An empty group that calls `end` each time its task is over.
+    pub(crate) fn with_end(end: impl Fn(Ending<'_, E>) + Send + Sync + 'static) -> Self {
         Self { inner: Arc::new(Inner::new(Some(Box::new(end)))) }
     }
 
     /// At most `n` members run at the same time from now on; [`go`](Self::go) waits for a place. With 0
-    /// none can be started.
+    /// none can be started; `usize::MAX` is no limit.
     ///
     /// # Panics
     /// When members are running, as in Go.
@@ -144,8 +165,19 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// A panic in it does not end the process: it is raised again in [`wait`](Self::wait). Ended by
     /// [`goexit`](crate::goexit), it has not failed.
     ///
+    /// May move the goroutine to another thread.
+    ///
     /// # Panics
     /// When no runtime runs.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let group = gort::sync::ErrGroup::new();
+    /// group.go(|| "5".parse::<i32>().map(|n| assert_eq!(n, 5)));
+    /// group.wait().unwrap();
+    /// # });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn go<F>(&self, f: F)
@@ -156,7 +188,17 @@ impl<E: Send + 'static> ErrGroup<E> {
         self.start(getcallerpc(), Location::caller(), f);
     }
 
-    /// [`go`](Self::go) if it needs no waiting; says whether it was started.
+    /// [`go`](Self::go) if it needs no waiting; says whether it was started. Who waits in `go` comes first.
+    ///
+    /// # Panics
+    /// When no runtime runs.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let group = gort::sync::ErrGroup::<String>::new();
+    /// group.set_limit(0);
+    /// assert!(!group.try_go(|| Ok(())));
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn try_go<F>(&self, f: F) -> bool
@@ -199,22 +241,76 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// be started afterwards.
     ///
     /// # Errors
-    /// The first error of a member since the group was made. It is given once: to the first to ask.
+    /// The first error of a member. It is moved out, and the group is then as one that has not failed: the
+    /// next wait gives the first error that comes after that. Where several wait, one gets it; see
+    /// [`wait_cloned`](Self::wait_cloned).
     ///
     /// # Panics
     /// When a member has panicked, errors or not: with its payload in the first to wait, with words
     /// that say so in others.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let group = gort::sync::ErrGroup::new();
+    /// group.go(|| Err("failed"));
+    /// assert_eq!(group.wait(), Err("failed"));
+    /// group.go(|| Ok(()));
+    /// assert_eq!(group.wait(), Ok(()), "the members since then");
+    /// # });
+    /// ```
+    #[doc(alias = "Wait")]
+    #[track_caller]
     pub fn wait(&self) -> Result<(), E> {
+        self.wait_for_members();
+        let mut outcome = self.inner.outcome();
+        let Some(error) = outcome.error.take() else { return Ok(()) };
+        outcome.failed = false;
+        Err(error)
+    }
+
+    /// Go's `Wait`: [`wait`](Self::wait) that leaves the error where it is, so that each call gives the same.
+    ///
+    /// # Errors
+    /// The first error of a member.
+    ///
+    /// # Panics
+    /// As [`wait`](Self::wait).
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let group = gort::sync::ErrGroup::new();
+    /// group.go(|| Err("first"));
+    /// assert_eq!(group.wait_cloned(), Err("first"));
+    /// group.go(|| Err("second"));
+    /// assert_eq!(group.wait_cloned(), Err("first"));
+    /// # });
+    /// ```
+    #[doc(alias = "Wait")]
+    #[track_caller]
+    pub fn wait_cloned(&self) -> Result<(), E>
+    where
+        E: Clone,
+    {
+        self.wait_for_members();
+        self.inner.outcome().error.clone().map_or(Ok(()), Err)
+    }
+
+    #[track_caller]
+    fn wait_for_members(&self) {
         self.inner.running.wait();
         if let Some(end) = &self.inner.end {
-            end(None);
+            end(Ending::Waited);
         }
-        let (panicked, payload) = self.inner.outcome.with(|o| (o.panicked, o.payload.take()));
+        let (panicked, payload) = {
+            let mut outcome = self.inner.outcome();
+            (outcome.panicked, outcome.payload.take())
+        };
         if let Some(payload) = payload {
             std::panic::resume_unwind(payload);
         }
         assert!(!panicked, "gort: a goroutine of the ErrGroup has panicked");
-        self.inner.outcome.with(|o| o.error.take()).map_or(Ok(()), Err)
     }
 }
 
@@ -233,31 +329,39 @@ impl<E> Inner<E> {
         Self {
             running: WaitGroup::new(),
             places: Monitor::new(Places { limit: usize::MAX, taken: 0, waiting: 0 }),
-            outcome: Monitor::new(Outcome { failed: false, error: None, panicked: false, payload: None }),
+            outcome: Mutex::new(Outcome { failed: false, error: None, panicked: false, payload: None }),
             end,
         }
     }
 
+    fn outcome(&self) -> MutexGuard<'_, Outcome<E>> {
+        // What is in there is whole also when the clone of an error has panicked.
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fail(&self, error: E) {
-        let first = self.outcome.with(|o| !std::mem::replace(&mut o.failed, true));
-        if !first {
+        if std::mem::replace(&mut self.outcome().failed, true) {
             return;
         }
         if let Some(end) = &self.end {
-            end(Some(&error));
+            end(Ending::Failed(&error));
         }
-        // Nobody asks before this member is counted out.
-        self.outcome.with(|o| o.error = Some(error));
+        // Nobody takes it before: there was none.
+        self.outcome().error = Some(error);
     }
 
     fn panicked(&self, payload: Payload) {
-        let mut payload = Some(payload);
-        self.outcome.with(|o| {
-            if !o.panicked {
-                o.panicked = true;
-                o.payload = payload.take();
-            }
-        });
+        if let Some(end) = &self.end {
+            end(Ending::Panicked);
+        }
+        let mut outcome = self.outcome();
+        if !outcome.panicked {
+            outcome.panicked = true;
+            outcome.payload = Some(payload);
+            return;
+        }
+        drop(outcome);
+        drop(payload);
     }
 }
 

@@ -13,7 +13,7 @@
 mod barrier;
 mod condvar;
 #[cfg(gort_runtime)]
-mod err_group;
+pub(crate) mod err_group;
 #[cfg(gort_runtime)]
 mod lazy_lock;
 #[cfg(all(test, loom))]
