@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::g::wait_reason::WaitReason;
+use crate::sched::current;
 use crate::wait::Monitor;
 
 /// Whether the future has asked to be polled again, and who waits for that.
@@ -31,6 +32,7 @@ impl Wake for Woken {
 /// assert_eq!(gort::block_on(async { 6 * 7 }), 42);
 /// # });
 /// ```
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let woken = Arc::new(Woken(Monitor::new(false)));
     let waker = Waker::from(woken.clone());
@@ -40,6 +42,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return output,
             Poll::Pending => {
+                current::require_runtime();
                 woken.0.wait_if(WaitReason::BlockOn, |woken| !*woken);
                 woken.0.with(|woken| *woken = false);
             }

@@ -97,6 +97,7 @@ impl fmt::Debug for Goroutine {
 ///
 /// # Panics
 /// On a plain thread when no runtime runs.
+#[track_caller]
 pub fn current() -> Goroutine {
     let gp = current::g();
     // SAFETY: this is that goroutine, and the reference ends here.
@@ -117,6 +118,7 @@ pub fn current() -> Goroutine {
 /// # });
 /// ```
 #[doc(alias = "gopark")]
+#[track_caller]
 pub fn park() {
     parker::park_until(NEVER);
 }
@@ -129,6 +131,7 @@ pub fn park() {
 /// gort::park_timeout(std::time::Duration::from_millis(1));
 /// # });
 /// ```
+#[track_caller]
 pub fn park_timeout(timeout: Duration) {
     parker::park_until(clock::after(timeout));
 }
@@ -203,6 +206,7 @@ pub fn yield_now() {
 /// # });
 /// ```
 #[doc(alias = "Goexit")]
+#[track_caller]
 pub fn goexit() -> ! {
     panic::goexit()
 }

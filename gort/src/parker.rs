@@ -16,6 +16,7 @@ const NOTIFIED: u32 = 1;
 const WAITING: u32 = 2;
 
 /// Parks the caller until its token is set, at most until `deadline`, and takes the token. It may return without.
+#[track_caller]
 pub(crate) fn park_until(deadline: u64) {
     park::check_preempt();
     let gp = current::g();

@@ -127,6 +127,7 @@ impl Drop for PinGuard {
 /// # });
 /// ```
 #[doc(alias = "systemstack")]
+#[track_caller]
 pub fn blocking_on_system_stack<F, T>(f: F) -> T
 where
     F: FnOnce() -> T,
@@ -153,6 +154,7 @@ where
 /// # });
 /// ```
 #[doc(alias = "entersyscall")]
+#[track_caller]
 pub fn blocking<F, T>(f: F) -> T
 where
     F: FnOnce() -> T,

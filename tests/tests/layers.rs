@@ -63,7 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("scope", &["g", "sched", "goroutine", "spawn", "wait"]),
     ("local", &["g", "sched"]),
     ("runtime", &["sched", "goroutine", "spawn"]),
-    ("block_on", &["g", "wait"]),
+    ("block_on", &["g", "sched", "wait"]),
     ("channel", &["primitive", "sys", "biased_lock", "g", "sched", "wait"]),
     ("sync", &["primitive", "sys", "lock", "g", "sched", "wait", "goroutine", "channel"]),
     ("time", &["sys", "timer", "sched", "goroutine", "channel"]),

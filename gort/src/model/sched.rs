@@ -154,6 +154,9 @@ pub(crate) mod current {
         })
     }
 
+    /// In a model one runs.
+    pub(crate) fn require_runtime() {}
+
     /// Models take a channel's lock as one that is not biased: `biased_lock` has its own.
     pub(crate) fn slot() -> Option<&'static Slot> {
         None

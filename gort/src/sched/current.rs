@@ -39,6 +39,7 @@ pub(crate) fn slot() -> Option<&'static Slot> {
 /// # Panics
 /// On a plain thread when no runtime runs.
 #[inline]
+#[track_caller]
 pub(crate) fn g() -> &'static G {
     match m() {
         Some(mp) => mp.curg.get(),

@@ -32,6 +32,7 @@ fn raise() -> ! {
 }
 
 /// Ends the running goroutine after running its destructors.
+#[track_caller]
 pub(crate) fn goexit() -> ! {
     let Some(gp) = current::goroutine() else {
         panic!("gort: goexit called on a thread that is not a goroutine");

@@ -48,6 +48,7 @@ impl Barrier {
 
     /// Blocks until `n` have called this, the last of whom is the leader. Then the barrier is as new.
     /// May move the goroutine to another thread.
+    #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         park::check_preempt();
         let mut mine = None;

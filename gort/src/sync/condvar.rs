@@ -91,6 +91,7 @@ impl Condvar {
     ///
     /// # Errors
     /// When the mutex is poisoned after that; the guard is inside.
+    #[track_caller]
     pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         self.wait_until(guard, NEVER).map(|(guard, _)| guard).map_err(|e| PoisonError::new(e.into_inner().0))
     }
@@ -99,6 +100,7 @@ impl Condvar {
     ///
     /// # Errors
     /// When the mutex is poisoned after a wait; the guard is inside.
+    #[track_caller]
     pub fn wait_while<'a, T: ?Sized, F>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -129,6 +131,7 @@ impl Condvar {
     /// assert!(result.timed_out());
     /// # });
     /// ```
+    #[track_caller]
     pub fn wait_timeout<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -142,6 +145,7 @@ impl Condvar {
     /// # Errors
     /// When the mutex is poisoned after that; the guard is inside.
     #[deprecated(note = "std deprecates it: use wait_timeout")]
+    #[track_caller]
     pub fn wait_timeout_ms<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -161,6 +165,7 @@ impl Condvar {
     ///
     /// # Errors
     /// When the mutex is poisoned after a wait; the guard is inside.
+    #[track_caller]
     pub fn wait_timeout_while<'a, T: ?Sized, F>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -182,6 +187,7 @@ impl Condvar {
         }
     }
 
+    #[track_caller]
     fn wait_until<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,

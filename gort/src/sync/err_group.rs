@@ -137,6 +137,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// assert_eq!(group.wait(), Ok(()));
     /// # });
     /// ```
+    #[track_caller]
     pub fn set_limit(&self, n: usize) {
         let taken = self.inner.places.with(|p| {
             if p.taken == 0 {
@@ -213,6 +214,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     }
 
     /// Waits for a place and takes it.
+    #[track_caller]
     fn enter(&self) {
         park::check_preempt();
         self.inner.places.wait_if(WaitReason::Semacquire, |p| {

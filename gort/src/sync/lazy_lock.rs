@@ -56,6 +56,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     /// # Panics
     /// With the function's panic, and when it has panicked before.
     #[inline]
+    #[track_caller]
     pub fn force(this: &Self) -> &T {
         match this.value.get() {
             Some(value) => value,
@@ -67,12 +68,14 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     ///
     /// # Panics
     /// As [`force`](Self::force).
+    #[track_caller]
     pub fn force_mut(this: &mut Self) -> &mut T {
         Self::force(this);
         this.value.get_mut().expect("forced")
     }
 
     #[cold]
+    #[track_caller]
     fn make(&self) -> &T {
         self.once.call_once_force(|_| {
             let f = self.f.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -101,12 +104,14 @@ impl<T, F: FnOnce() -> T> Deref for LazyLock<T, F> {
     type Target = T;
 
     #[inline]
+    #[track_caller]
     fn deref(&self) -> &T {
         Self::force(self)
     }
 }
 
 impl<T, F: FnOnce() -> T> DerefMut for LazyLock<T, F> {
+    #[track_caller]
     fn deref_mut(&mut self) -> &mut T {
         Self::force_mut(self)
     }

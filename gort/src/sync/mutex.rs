@@ -105,6 +105,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     /// When poisoned; the guard is inside.
     #[inline]
+    #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         // Asked before the exchange that takes the lock: what comes after it waits for it.
         let holder = current::note();

@@ -101,6 +101,7 @@ impl Once {
     ///
     /// # Panics
     /// With `f`'s panic.
+    #[track_caller]
     pub fn call_once_force<F: FnOnce(&OnceState)>(&self, f: F) {
         if !self.is_completed() {
             self.call(true, f);
@@ -127,13 +128,18 @@ impl Once {
     }
 
     /// [`wait`](Self::wait), also past functions that panic.
+    #[track_caller]
     pub fn wait_force(&self) {
         self.wait_for(|state| state == COMPLETE);
     }
 
     /// Waits until the state is as `wanted`, or was.
+    #[track_caller]
     fn wait_for(&self, wanted: impl Fn(u32) -> bool) {
-        let mut now = false;
+        let mut now = wanted(self.state.load(Ordering::Acquire));
+        if !now {
+            current::require_runtime();
+        }
         while !now {
             self.waiters.wait_if(WaitReason::Once, |()| {
                 now = wanted(self.state.load(Ordering::Acquire));
@@ -150,6 +156,7 @@ impl Once {
             match state {
                 COMPLETE => return,
                 RUNNING => {
+                    current::require_runtime();
                     self.waiters.wait_if(WaitReason::Once, |()| self.state.load(Ordering::Relaxed) == RUNNING)
                 }
                 POISONED if !force => poisoned(),

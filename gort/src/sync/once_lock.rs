@@ -62,6 +62,7 @@ impl<T> OnceLock<T> {
     ///
     /// # Errors
     /// There was a value: `value` comes back.
+    #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
         self.get_or_init(|| value.take().expect("called once"));
@@ -73,6 +74,7 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     /// With `f`'s panic.
+    #[track_caller]
     pub fn get_or_init<F: FnOnce() -> T>(&self, f: F) -> &T {
         if let Some(value) = self.get() {
             return value;
@@ -85,6 +87,7 @@ impl<T> OnceLock<T> {
     }
 
     /// Blocks until there is a value. May move the goroutine to another thread.
+    #[track_caller]
     pub fn wait(&self) -> &T {
         self.once.wait_force();
         self.get().expect("complete implies set")

@@ -94,6 +94,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     /// When there are 2^30 readers.
     #[doc(alias = "RLock")]
+    #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         park::check_preempt();
         self.raw.read();
@@ -104,6 +105,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// When poisoned; the guard is inside.
+    #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         park::check_preempt();
         self.raw.write();

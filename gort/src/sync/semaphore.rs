@@ -80,6 +80,7 @@ impl Semaphore {
 
     /// Blocks until there is a permit and takes it. May move the goroutine to another thread.
     #[doc(alias = "Acquire")]
+    #[track_caller]
     pub fn acquire(&self) -> SemaphorePermit<'_> {
         self.acquire_many(1)
     }
@@ -98,6 +99,7 @@ impl Semaphore {
     /// assert_eq!(permits.permits(), 2);
     /// # });
     /// ```
+    #[track_caller]
     pub fn acquire_many(&self, n: usize) -> SemaphorePermit<'_> {
         park::check_preempt();
         self.state.wait_for_if(n, WaitReason::Semacquire, |s| {
@@ -131,6 +133,7 @@ impl Semaphore {
     /// # Panics
     /// When there would be more than `usize::MAX`.
     #[doc(alias = "Release")]
+    #[track_caller]
     pub fn add_permits(&self, n: usize) {
         let fits = self.state.wake_with(|s, waiters| {
             let Some(permits) = s.permits.checked_add(n) else { return false };

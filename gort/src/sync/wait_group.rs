@@ -63,6 +63,7 @@ impl WaitGroup {
     ///
     /// # Panics
     /// When the count becomes negative, as in Go.
+    #[track_caller]
     pub fn add(&self, delta: i64) {
         // AcqRel: what was done before each `done` happens before the wait returns.
         let count = self.inner.0.note().fetch_add(delta, Ordering::AcqRel) + delta;
@@ -76,11 +77,13 @@ impl WaitGroup {
     ///
     /// # Panics
     /// When there was none.
+    #[track_caller]
     pub fn done(&self) {
         self.add(-1);
     }
 
     /// Blocks until the count is zero. May move the goroutine to another thread.
+    #[track_caller]
     pub fn wait(&self) {
         park::check_preempt();
         // Acquire: pairs with the Release in `add`. The last `done` takes the lock after its decrement,

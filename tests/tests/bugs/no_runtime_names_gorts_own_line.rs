@@ -4,12 +4,24 @@ use crate::program::run_in;
 
 #[test]
 fn no_runtime_names_gorts_own_line() {
-    let cases =
-        ["no_runtime_go", "no_runtime_spawn", "no_runtime_run", "no_runtime_builder", "no_runtime_scope"];
-    for case in cases {
-        run_in(&[case], &[])
-            .status(101)
-            .err(&["panicked at tests/src/bin/prog_cases/main.rs:"])
-            .err_without(&["panicked at gort/"]);
+    let cases = "go spawn run builder scope mutex read write barrier semaphore wait_group err_group err_group_go \
+                 run_chan once once_lock timer ticker context park park_timeout current goexit blocking \
+                 blocking_on_system_stack block_on";
+    for case in cases.split_whitespace() {
+        names_the_callers_line(&format!("no_runtime_{case}"));
     }
+}
+
+#[test]
+fn a_mistake_names_its_own_line() {
+    for case in ["mistake_wait_group", "mistake_permits", "mistake_limit", "mistake_ticker"] {
+        names_the_callers_line(case);
+    }
+}
+
+fn names_the_callers_line(case: &str) {
+    run_in(&[case], &[])
+        .status(101)
+        .err(&["panicked at tests/src/bin/prog_cases/main.rs:"])
+        .err_without(&["panicked at gort/"]);
 }

@@ -91,6 +91,60 @@ mod four {
     }
 }
 
+/// What needs a runtime and is called without one.
+mod no_runtime {
+    use gort::sync::*;
+
+    pub(super) fn calls(name: &str) {
+        match name {
+            "no_runtime_mutex" => drop(Mutex::new(()).lock()),
+            "no_runtime_read" => drop(RwLock::new(()).read()),
+            "no_runtime_write" => drop(RwLock::new(()).write()),
+            "no_runtime_barrier" => drop(Barrier::new(2).wait()),
+            "no_runtime_semaphore" => drop(Semaphore::new(1).acquire()),
+            "no_runtime_wait_group" => WaitGroup::new().wait(),
+            "no_runtime_err_group" => drop(ErrGroup::<()>::new().wait()),
+            "no_runtime_err_group_go" => ErrGroup::<()>::new().go(|| Ok(())),
+            "no_runtime_run_chan" => drop(SingleFlight::new().run_chan(1, || 1)),
+            "no_runtime_once" => Once::new().wait(),
+            "no_runtime_once_lock" => *OnceLock::new().wait(),
+            "no_runtime_timer" => drop(gort::time::Timer::new(gort::time::Duration::ZERO)),
+            "no_runtime_ticker" => drop(gort::time::Ticker::new(gort::time::Duration::MAX)),
+            "no_runtime_context" => drop(gort::context::Context::background().with_cancel()),
+            "no_runtime_park" => gort::park(),
+            "no_runtime_park_timeout" => gort::park_timeout(gort::time::Duration::ZERO),
+            "no_runtime_current" => drop(gort::current()),
+            "no_runtime_goexit" => gort::goexit(),
+            "no_runtime_blocking" => gort::blocking(|| ()),
+            "no_runtime_blocking_on_system_stack" => gort::blocking_on_system_stack(|| ()),
+            "no_runtime_block_on" => gort::block_on(std::future::pending()),
+            _ => unreachable!("{name}"),
+        }
+    }
+}
+
+/// Mistakes of the caller's where a runtime runs.
+mod mistakes {
+    use gort::sync::*;
+
+    pub(super) fn makes(name: &str) {
+        match name {
+            "mistake_wait_group" => WaitGroup::new().done(),
+            "mistake_permits" => Semaphore::new(1).add_permits(usize::MAX),
+            "mistake_limit" => {
+                let group = ErrGroup::<()>::new();
+                group.go(|| {
+                    gort::park();
+                    Ok(())
+                });
+                group.set_limit(1);
+            }
+            "mistake_ticker" => drop(gort::time::Ticker::new(gort::time::Duration::ZERO)),
+            _ => unreachable!("{name}"),
+        }
+    }
+}
+
 type Case = (&'static str, fn());
 
 const CASES: &[Case] = &[
@@ -175,6 +229,11 @@ fn main() {
         "no_runtime_builder" => drop(gort::Builder::new().stack_size(1 << 20).spawn(|| ())),
         "no_runtime_scope" => gort::scope(|s| drop(s.spawn(|| ()))),
         "no_runtime_channel" => wait_forever(),
+        name if name.starts_with("no_runtime_") => no_runtime::calls(name),
+        name if name.starts_with("mistake_") => {
+            boots::boot();
+            gort::run(|| mistakes::makes(&argument(1)));
+        }
         "boot_twice" => {
             boots::boot();
             // SAFETY: as in `boots::boot`.
