@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use api_support::{join_thread, limit, on_thread};
+use api_support::{join_thread, limit, on_thread, thread_id};
 use net_support::{pair, wait_for_io_waiters};
 
 /// One test at a time: they look at what the process as a whole does.
@@ -18,17 +18,20 @@ fn alone() -> gort::sync::MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(gort::sync::PoisonError::into_inner)
 }
 
-/// Whether a thread waits for sockets, by the number of the system call that it is in: sysmon, or another. Sysmon is the
+/// The thread that waits for sockets, by the number of the system call that it is in: sysmon, or another. Sysmon is the
 /// second M.
-fn waits_for_sockets(sysmon: bool) -> bool {
-    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
-    let mut calls = tasks
-        .filter(|task| {
-            fs::read_to_string(task.join("comm")).is_ok_and(|name| (name == "gort-m1\n") == sysmon)
-        })
-        .filter_map(|task| fs::read_to_string(task.join("syscall")).ok());
+fn who_waits_for_sockets(sysmon: bool) -> Option<u64> {
     let polls = [libc::SYS_epoll_pwait2, libc::SYS_epoll_wait].map(|call| format!("{call} "));
-    calls.any(|call| polls.iter().any(|poll| call.starts_with(poll)))
+    let mut tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let task = tasks.find(|task| {
+        let read = |file| fs::read_to_string(task.join(file)).unwrap_or_default();
+        (read("comm") == "gort-m1\n") == sysmon && polls.iter().any(|poll| read("syscall").starts_with(poll))
+    })?;
+    Some(task.file_name()?.to_str()?.parse().unwrap())
+}
+
+fn waits_for_sockets(sysmon: bool) -> bool {
+    who_waits_for_sockets(sysmon).is_some()
 }
 
 /// Has `busy` keep the only P while a goroutine waits for a socket, until it has looked at sysmon `looks` times; then
@@ -113,9 +116,62 @@ fn sysmon_polls_when_goroutines_compute() {
     while hog() == 0 {}
 }
 
-/// The last M sleeps in the netpoller. Work from outside, and a timer, wake it there.
+/// Who sleeps in the netpoller is the last to be disturbed. When nobody else is left, work from outside, a timer, and a
+/// P that is handed on wake it there.
 #[gort::test]
 fn work_and_timers_wake_who_sleeps_in_the_netpoller() {
+    let _alone = alone();
+    let _limit = limit();
+    let before = gort::gomaxprocs(1);
+    let (client, mut server) = pair();
+    let reader = gort::spawn(move || server.read(&mut [0; 8]).unwrap());
+    wait_for_io_waiters(1);
+    let (mut threads, mut blocked) = (Vec::new(), Vec::new());
+    loop {
+        let (to, from_thread) = gort::channel::bounded(0);
+        threads.push(on_thread(move || {
+            let asleep = loop {
+                if let Some(poller) = who_waits_for_sockets(false) {
+                    break poller;
+                }
+                std::thread::yield_now();
+            };
+            to.send(asleep).unwrap();
+        }));
+        if from_thread.recv() == Ok(thread_id()) {
+            break;
+        }
+        // There was another M to wake. It is given something else to do.
+        assert!(blocked.len() < 200, "who sleeps in the netpoller is never woken");
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let begun = Arc::new(AtomicUsize::new(0));
+        blocked.push((release, begun.clone()));
+        gort::go!(move || {
+            begun.store(1, Ordering::Relaxed);
+            gort::blocking_on_system_stack(|| released.recv().unwrap_err());
+        });
+        while blocked.last().unwrap().1.load(Ordering::Relaxed) == 0 {
+            gort::yield_now();
+        }
+    }
+    // So long that sysmon, who would see to a timer that is late, sleeps too.
+    let nap = Duration::from_millis(30);
+    let naps = (0..5).map(|_| {
+        let begun = Instant::now();
+        gort::sleep(nap);
+        begun.elapsed()
+    });
+    let best = naps.min().unwrap();
+    assert!(best < nap + Duration::from_millis(20), "the timer wakes nobody: {best:?}");
+    drop(blocked);
+    threads.into_iter().for_each(join_thread);
+    (&client).write_all(b"x").unwrap();
+    assert_eq!(reader.join().unwrap(), 1);
+    gort::gomaxprocs(before);
+}
+
+#[gort::test]
+fn work_from_outside_beside_a_wait_for_a_socket() {
     let _alone = alone();
     let _limit = limit();
     for procs in [1, 2] {
