@@ -377,6 +377,13 @@ impl<T> Chan<T> {
         }
     }
 
+    /// Whether there are receivers beside the caller's. A hint, unless nobody else can make one.
+    #[cfg(gort_runtime)]
+    pub(crate) fn has_other_receivers(&self) -> bool {
+        // Relaxed: what they do happens before nothing here.
+        self.receivers.load(Ordering::Relaxed) > 1
+    }
+
     pub(crate) fn add_receiver(&self) {
         self.receivers.fetch_add(1, Ordering::Relaxed);
     }

@@ -59,6 +59,15 @@ impl<T> Receiver<T> {
         Self { flavor }
     }
 
+    /// Whether others receive from the channel as well.
+    #[cfg(gort_runtime)]
+    pub(crate) fn is_shared(&self) -> bool {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.has_other_receivers(),
+            Flavor::At(_) | Flavor::Tick(_) | Flavor::Never => false,
+        }
+    }
+
     fn recv_until(&self, deadline: u64) -> Result<T, RecvTimeoutError> {
         let timed_out = |until: u64| {
             park::check_preempt();

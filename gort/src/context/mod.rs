@@ -39,7 +39,7 @@ pub use self::error::{Cause, ContextError};
 pub use self::func::{AfterFunc, CancelCauseFunc, CancelFunc};
 use self::node::{Kind, Node};
 use crate::channel::{Receiver, never};
-use crate::time::{Action, Alarm};
+use crate::time::Alarm;
 
 /// See the [module](self). A clone is the same context.
 #[derive(Clone)]
@@ -80,7 +80,7 @@ impl Context {
     #[track_caller]
     pub fn with_cancel(&self) -> (Self, CancelFunc) {
         crate::sched::current::require_runtime();
-        let ctx = self.child(Kind::cancel(self.deadline()));
+        let ctx = self.child(Kind::cancel(self.deadline(), None));
         ctx.node.join_parent();
         let cancel = CancelFunc { node: ctx.node.clone(), then: None };
         (ctx, cancel)
@@ -188,21 +188,19 @@ impl Context {
             return self.with_cancel();
         }
         crate::sched::current::require_runtime();
-        let ctx = self.child(Kind::cancel(Some(deadline)));
+        let ctx = self.child(Kind::cancel(Some(deadline), cause));
         ctx.node.join_parent();
         if deadline <= Instant::now() {
-            ctx.node.cancel(ContextError::DeadlineExceeded, cause);
+            ctx.node.expire();
         } else {
             // The timer keeps nobody alive.
             let node = Arc::downgrade(&ctx.node);
             let expire = move || {
                 if let Some(node) = node.upgrade() {
-                    node.cancel(ContextError::DeadlineExceeded, cause.clone());
+                    node.expire();
                 }
             };
-            let alarm = Alarm::new(false);
-            alarm.set(crate::sys::clock::at(deadline), Duration::ZERO, Action::Call(Arc::new(expire)));
-            ctx.node.set_alarm(alarm);
+            ctx.node.set_alarm(Alarm::new(false), expire);
         }
         let cancel = CancelFunc { node: ctx.node.clone(), then: None };
         (ctx, cancel)
@@ -256,8 +254,9 @@ impl Context {
         self.child(Kind::WithoutCancel)
     }
 
-    /// A channel that is closed when the context is over. It never delivers anything: a receive that returns is
-    /// the message. That of a context which cannot be cancelled never closes.
+    /// A channel that is closed when the context is over, also when all handles on it are gone by then. It never
+    /// delivers anything: a receive that returns is the message. That of a context which cannot be cancelled never
+    /// closes.
     ///
     /// ```
     /// # unsafe { gort::boot(gort::Options::default()).unwrap() };

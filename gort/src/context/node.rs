@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - A child holds its parent. A parent knows its children weakly, by the nearest node above that can be
-//!   cancelled, and holds one only while a function waits below it (`held`).
+//!   cancelled, and holds one only while a function waits below it, or somebody at the channel of one that has no handles
+//!   any more (`held`).
 //! - A node is cancelled once: under its lock `over` is set and its channel is closed, so that who sees one sees the
 //!   other; then, with no lock held, its functions start, and its children are cancelled. A child that joins a parent
 //!   which is over is cancelled by itself.
@@ -14,12 +15,13 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Cause, ContextError};
 use crate::channel::{Receiver, Sender, bounded};
 use crate::sched::newproc::{getcallerpc, newproc};
-use crate::time::Alarm;
+use crate::sys::clock;
+use crate::time::{Action, Alarm};
 
 /// A function that waits for the end.
 pub(super) type Func = Box<dyn FnOnce() + Send>;
@@ -38,14 +40,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn cancel(deadline: Option<Instant>) -> Self {
+    /// `late` is the cause when it is the deadline that ends it.
+    pub(super) fn cancel(deadline: Option<Instant>, late: Option<Cause>) -> Self {
         let (closes, done) = bounded(0);
-        Kind::Cancel(Canceller { deadline, closes, done, state: Mutex::default() })
+        Kind::Cancel(Canceller { deadline, late, closes, done, state: Mutex::default() })
     }
 }
 
 pub(super) struct Canceller {
     pub(super) deadline: Option<Instant>,
+    late: Option<Cause>,
     closes: Sender<()>,
     pub(super) done: Receiver<()>,
     state: Mutex<State>,
@@ -137,9 +141,16 @@ impl Node {
         }
     }
 
-    /// The timer of its deadline.
-    pub(super) fn set_alarm(&self, alarm: Arc<Alarm>) {
+    /// The deadline has passed.
+    pub(super) fn expire(&self) {
+        self.cancel(ContextError::DeadlineExceeded, self.own().and_then(|own| own.late.clone()));
+    }
+
+    /// Has `expire` called at its deadline.
+    pub(super) fn set_alarm(&self, alarm: Arc<Alarm>, expire: impl Fn() + Send + Sync + 'static) {
         let own = self.own().expect("a node with a deadline can be cancelled");
+        let Some(deadline) = own.deadline else { return };
+        alarm.set(clock::at(deadline), Duration::ZERO, Action::Call(Arc::new(expire)));
         let mut state = own.locked();
         if state.over.is_none() {
             state.alarm = Some(alarm);
@@ -157,9 +168,11 @@ impl Node {
         while let Some(node) = ends.pop() {
             node.end(err, cause.clone(), &mut ends);
         }
-        if let Some((_, above)) = self.above() {
+        if let Some((node, above)) = self.above() {
             let gone = above.locked().children.remove(&self.key());
-            drop(gone);
+            if gone.is_some_and(|child| child.held.is_some()) {
+                node.release();
+            }
         }
     }
 
@@ -244,16 +257,44 @@ impl Node {
         drop(dropped);
     }
 
-    /// Nobody has a handle any more: those above forget it, and its timer is stopped.
-    fn leave(&self) {
+    /// Nobody has a handle any more: those above forget it, and its timer is stopped. Unless it is not over and somebody
+    /// has its channel.
+    fn leave(&mut self) {
         let Kind::Cancel(own) = &self.kind else { return };
         if let Some((_, above)) = self.above() {
             let gone = above.locked().children.remove(&self.key());
             drop(gone);
         }
-        let alarm = own.locked().alarm.take();
-        if let Some(alarm) = alarm {
+        let (is_over, alarm) = {
+            let mut state = own.locked();
+            (state.over.is_some(), state.alarm.take())
+        };
+        if let Some(alarm) = &alarm {
             alarm.stop();
+        }
+        if !is_over && own.done.is_shared() {
+            self.live_on(alarm);
+        }
+    }
+
+    /// Its channel is closed when the context is over, and not because nobody has a handle: what may still end it, its
+    /// timer or those above, holds it from now on.
+    fn live_on(&mut self, alarm: Option<Arc<Alarm>>) {
+        let may_end = alarm.is_some() || self.above().is_some();
+        let kind = std::mem::replace(&mut self.kind, Kind::Background);
+        if !may_end {
+            if let Kind::Cancel(own) = kind {
+                // Leaked: it is never closed.
+                std::mem::forget(own.closes);
+            }
+            return;
+        }
+        let node = Arc::new(Self::new(self.parent.take(), kind));
+        node.join_parent();
+        node.hold();
+        if let Some(alarm) = alarm {
+            let held = node.clone();
+            node.set_alarm(alarm, move || held.expire());
         }
     }
 
