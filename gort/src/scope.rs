@@ -15,10 +15,18 @@ use crate::spawn::{Builder, Finish, Handle, Named, launch, spawn_unchecked};
 use crate::wait::Monitor;
 
 /// What the scope and its goroutines share; it lives on the stack of [`scope`].
+#[repr(C)]
 struct Data {
+    /// First: dumps know a scope by its lock, beside which the number stands for them.
     running: Monitor<usize>,
     /// Whether a goroutine that nobody joined has panicked.
     panicked: AtomicBool,
+}
+
+impl Data {
+    fn note(&self, running: usize) {
+        self.running.note().store(running as i64, Ordering::Relaxed);
+    }
 }
 
 /// One goroutine of a scope: counted in when made, counted out when it and its result are gone.
@@ -26,7 +34,10 @@ struct Member<'a>(&'a Data);
 
 impl<'a> Member<'a> {
     fn new(data: &'a Data) -> Self {
-        data.running.with(|n| *n += 1);
+        data.running.with(|n| {
+            *n += 1;
+            data.note(*n);
+        });
         Self(data)
     }
 }
@@ -39,6 +50,7 @@ impl Finish for Member<'_> {
         // The lock inside orders the store before the scope's look.
         self.0.running.wake_all_if(|n| {
             *n -= 1;
+            self.0.note(*n);
             *n == 0
         });
     }

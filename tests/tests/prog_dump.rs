@@ -86,6 +86,17 @@ fn block<'a>(text: &'a str, part: &str) -> &'a str {
         .unwrap_or_else(|| panic!("{part:?} is missing\n{text}"))
 }
 
+/// The text without the minutes that goroutines have waited, as they do on a busy machine.
+fn without_minutes(text: &str) -> String {
+    let mut parts = text.split(" minutes");
+    let mut result = parts.next().unwrap().to_string();
+    for part in parts {
+        result.truncate(result.trim_end_matches(|c: char| c.is_ascii_digit()).len() - ", ".len());
+        result.push_str(part);
+    }
+    result
+}
+
 /// One with the frames of all. A machine that is too busy to answer within 100 ms is asked again.
 #[track_caller]
 fn quit_answered(program: &str, env: &[(&str, &str)]) -> String {
@@ -93,7 +104,7 @@ fn quit_answered(program: &str, env: &[(&str, &str)]) -> String {
         let (code, _, text) = quit(program, env);
         assert_eq!(code, Some(2), "{text}");
         if !text.contains("stack unavailable") {
-            return text;
+            return without_minutes(&text);
         }
     }
 }
@@ -271,6 +282,52 @@ fn deadlocks_say_who_waits_for_whom() {
         &["[chan receive]:\n\twaits for channel 0x, on the stack of goroutine 2\n"],
     );
     check("deadlock_lonely_channel", "", &["\twaits for channel 0x, on no other goroutine's stack\n"]);
+    check(
+        "deadlock_select",
+        "",
+        &[
+            "goroutine 1 [select]:\n\twaits for channel 0x, on the stack of goroutine 2,\n\tor channel 0x, on no other goroutine's stack\n",
+        ],
+    );
+    check(
+        "deadlock_condvar",
+        "",
+        &["goroutine 1 [sync.Cond.Wait]:\n\twaits for condvar 0x, on the stack of goroutine 2\n"],
+    );
+    check(
+        "deadlock_semaphore",
+        "",
+        &[
+            "goroutine 1 [semacquire]:\n\twaits for semaphore 0x with 1 permits, on the stack of goroutine 2\n",
+        ],
+    );
+    check(
+        "deadlock_barrier",
+        "",
+        &[
+            "goroutine 1 [barrier]:\n\twaits for barrier 0x and 2 more to come, on the stack of goroutine 2\n",
+            "goroutine 2 [barrier]:\n\twaits for barrier 0x and 2 more to come, on the stack of goroutine 1\n",
+        ],
+    );
+    check(
+        "deadlock_readers",
+        "",
+        &["goroutine 1 [sync.RWMutex.Lock]:\n\twaits for rwlock 0x, on the stack of goroutine 2\n"],
+    );
+    check(
+        "deadlock_group",
+        "",
+        &[
+            "goroutine 1 [semacquire]:\n\twaits for a place in ErrGroup 0x with limit 1, on the stack of goroutine 2\n",
+        ],
+    );
+    check(
+        "deadlock_scope",
+        "",
+        &[
+            "goroutine 1 [scope]:\n\twaits for 3 goroutines of scope 0x, on the stacks of goroutines 2, 3 and 4\n",
+        ],
+    );
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) trait Operation {
     fn due(&self) -> u64 {
         NEVER
     }
+    /// Its channel, unless it waits for a time or for nothing.
+    fn channel(&self) -> Option<*const ()>;
     fn is_ready(&self, gp: &'static G) -> bool;
     fn watch(&self, waiter: &Waiter) -> bool;
     fn unwatch(&self, waiter: &Waiter);
@@ -49,6 +51,10 @@ impl<T> Operation for Sender<T> {
 
     fn accept(&self, waiter: &Waiter, token: &mut Token) -> bool {
         self.chan.accept(waiter, Side::Send, token)
+    }
+
+    fn channel(&self) -> Option<*const ()> {
+        Some(self.chan.address())
     }
 
     fn is_ready(&self, gp: &'static G) -> bool {
@@ -102,6 +108,10 @@ impl<T> Operation for Receiver<T> {
             Flavor::Tick(tick) => tick.due(),
             Flavor::Chan(_) | Flavor::Never => NEVER,
         }
+    }
+
+    fn channel(&self) -> Option<*const ()> {
+        matches!(self.flavor, Flavor::Chan(_)).then(|| self.address())
     }
 
     fn is_ready(&self, gp: &'static G) -> bool {

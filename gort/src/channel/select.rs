@@ -18,7 +18,7 @@ use super::{
 };
 use crate::g::G;
 use crate::g::commit::Seq;
-use crate::g::wait_reason::WaitReason;
+use crate::g::wait_reason::{Arms, WaitReason};
 use crate::sched::{current, park};
 use crate::sys::clock::{self, NEVER};
 use crate::wait::Waiter;
@@ -364,7 +364,7 @@ impl<'a> Select<'a> {
             NEVER
         };
         let reason = if self.len == 0 { WaitReason::SelectNoCases } else { WaitReason::Select };
-        park::park_commit(deadline.min(due), reason, |gp, seq| self.all_in_turn(|i| queue(gp, seq, i)));
+        park::park_select(deadline.min(due), self, reason, |gp, seq| self.all_in_turn(|i| queue(gp, seq, i)));
     }
 
     fn find_ready(&mut self) -> Option<usize> {
@@ -426,6 +426,12 @@ impl<'a> Select<'a> {
                 }
             }
         }
+    }
+}
+
+impl Arms for Select<'_> {
+    fn each(&self, f: &mut dyn FnMut(usize)) {
+        (0..self.len).filter_map(|i| self.arm(i).operation.channel()).for_each(|lock| f(lock as usize));
     }
 }
 

@@ -41,7 +41,7 @@ mod descriptor {
     use super::commit::Commit;
     use super::extras::Extras;
     use super::status::{Status, StatusWord};
-    use super::wait_reason::WaitReason;
+    use super::wait_reason::{Arms, WaitReason};
     use super::wakeup::Wakeup;
     use crate::biased_lock::BiasedLock;
     use crate::gobuf::Gobuf;
@@ -76,6 +76,8 @@ mod descriptor {
         UnlockBiased(*const BiasedLock),
         /// Commit the wait of its commit word.
         Commit,
+        /// The same, of one who waits for one of several things.
+        CommitOne(*const &'static dyn Arms),
         /// Wait for the end of this goroutine.
         JoinOn(&'static G),
         /// It gives way: to the tail of the queue.

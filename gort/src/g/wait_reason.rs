@@ -1,5 +1,11 @@
 //! Why a goroutine waits: the words of its traceback line. Go: runtime2.go `waitReasonStrings`.
 
+/// One who waits for one of several things, to be asked by dumps while it sleeps.
+pub(crate) trait Arms {
+    /// Calls `f` with the address of the lock under which it has queued itself, for each of them that has one.
+    fn each(&self, f: &mut dyn FnMut(usize));
+}
+
 /// See the module. Where Go has the reason, the text is Go's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -12,8 +18,9 @@ pub(crate) enum WaitReason {
     RwLockRead,
     RwLockWrite,
     Cond,
-    /// A semaphore, or a place in a group of goroutines.
     Semacquire,
+    /// A place in a group of goroutines.
+    Group,
     Once,
     Barrier,
     Park,
@@ -37,7 +44,7 @@ impl WaitReason {
             WaitReason::RwLockRead => "sync.RWMutex.RLock",
             WaitReason::RwLockWrite => "sync.RWMutex.Lock",
             WaitReason::Cond => "sync.Cond.Wait",
-            WaitReason::Semacquire => "semacquire",
+            WaitReason::Semacquire | WaitReason::Group => "semacquire",
             WaitReason::Once => "sync.Once.Do",
             WaitReason::Barrier => "barrier",
             WaitReason::Park => "park",

@@ -179,7 +179,7 @@ pub(crate) mod current {
 pub(crate) mod park {
     use super::{Alarm, WORLD, current};
     use crate::g::commit::{Notify, Seq};
-    use crate::g::wait_reason::WaitReason;
+    use crate::g::wait_reason::{Arms, WaitReason};
     use crate::g::{After, G};
     use crate::lock::Lock;
     use crate::sys::clock::{NEVER, nanotime};
@@ -271,6 +271,15 @@ pub(crate) mod park {
         wait(After::Commit, NEVER);
         let notified = gp.commit.end();
         if deadline == NEVER { notified } else { nanotime() < deadline }
+    }
+
+    pub(crate) fn park_select(
+        deadline: u64,
+        _: &dyn Arms,
+        reason: WaitReason,
+        begin: impl FnOnce(&'static G, Seq) -> bool,
+    ) -> bool {
+        park_commit(deadline, reason, begin)
     }
 
     pub(crate) fn sleep_until(deadline: u64) {

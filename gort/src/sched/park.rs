@@ -3,7 +3,7 @@
 //! A goroutine parks in one of three ways, told by its after-switch action:
 //! - `Unlock(lock)`: it has queued itself under the lock; its waker takes it off under the same lock,
 //!   which is released only once its registers are saved.
-//! - `Commit`: it has begun a wait on its commit word; any number of lock-free wakers may notify it.
+//! - `Commit`, `CommitOne`: it has begun a wait on its commit word; any number of lock-free wakers may notify it.
 //! - `JoinOn(g)`: it waits for the end of `g`.
 //!
 //! On a plain thread the same calls work: the action is run by the thread itself, which then sleeps on
@@ -22,7 +22,7 @@ use super::switch::{switch_to, switch_to_g0};
 use super::{SCHED, section, thread, wake};
 use crate::g::commit::Notify;
 use crate::g::status::Status;
-use crate::g::wait_reason::WaitReason;
+use crate::g::wait_reason::{Arms, WaitReason};
 use crate::g::{After, G, entry, join};
 use crate::lock::Lock;
 use crate::sys::clock::{self, NEVER};
@@ -219,18 +219,40 @@ pub(crate) fn park_commit(
     reason: WaitReason,
     begin: impl FnOnce(&'static G, crate::g::commit::Seq) -> bool,
 ) -> bool {
+    park_committed(deadline, After::Commit, reason, begin)
+}
+
+/// [`park_commit`] by one who waits for one of `arms`, which dumps are shown.
+#[inline(always)]
+pub(crate) fn park_select(
+    deadline: u64,
+    arms: &dyn Arms,
+    reason: WaitReason,
+    begin: impl FnOnce(&'static G, crate::g::commit::Seq) -> bool,
+) -> bool {
+    let after = After::CommitOne((&raw const arms).cast());
+    park_committed(deadline, after, reason, begin)
+}
+
+#[inline(always)]
+fn park_committed(
+    deadline: u64,
+    after: After,
+    reason: WaitReason,
+    begin: impl FnOnce(&'static G, crate::g::commit::Seq) -> bool,
+) -> bool {
     let gp = current::g();
     let seq = gp.commit.begin();
     if !begin(gp, seq) {
         return gp.commit.end();
     }
     let Some(section) = section::enter() else {
-        let in_time = thread::wait(After::Commit, deadline);
+        let in_time = thread::wait(after, deadline);
         gp.commit.end();
         return in_time;
     };
     let timers = (deadline != NEVER).then(|| wake::start_timer(deadline, Target::Wait(gp, seq)));
-    gopark_inline(After::Commit, reason);
+    gopark_inline(after, reason);
     section.end_anywhere();
     let notified = gp.commit.end();
     let Some(timers) = timers else { return notified };

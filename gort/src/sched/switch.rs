@@ -106,7 +106,7 @@ fn act(prev: &'static G) {
         After::Unlock(lock) => unsafe { (*lock).unlock() },
         // SAFETY: as above. It was taken on this thread, on which we go on.
         After::UnlockBiased(lock) => unsafe { (*lock).unlock(current::slot) },
-        After::Commit => {
+        After::Commit | After::CommitOne(_) => {
             if !prev.commit.commit() {
                 ready_here(own_m(), prev);
             }

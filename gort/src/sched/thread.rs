@@ -86,7 +86,7 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
             unsafe { (*lock).unlock(current::slot) };
             true
         }
-        After::Commit => gp.commit.commit(),
+        After::Commit | After::CommitOne(_) => gp.commit.commit(),
         After::JoinOn(target) => join_wait(target),
         After::Nothing | After::Requeue | After::Dead => unreachable!("not a way to wait"),
     };

@@ -4,6 +4,7 @@
 //! wakes exactly its own, and nobody has to look again.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use crate::g::wait_reason::WaitReason;
 use crate::sched::park;
@@ -27,9 +28,11 @@ use crate::wait::Monitor;
 /// assert_eq!(leaders, 1);
 /// # });
 /// ```
+#[repr(C)]
 pub struct Barrier {
-    n: usize,
+    /// First: dumps know a barrier by its lock.
     state: Monitor<State>,
+    n: usize,
 }
 
 struct State {
@@ -54,6 +57,8 @@ impl Barrier {
         let mut mine = None;
         self.state.wake_all_if(|s| {
             s.arrived += 1;
+            // For dumps: how many have yet to come.
+            self.state.note().store(self.n.saturating_sub(s.arrived) as i64, Ordering::Relaxed);
             if s.arrived < self.n {
                 mine = Some(s.generation);
                 return false;

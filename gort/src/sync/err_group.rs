@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::{Mutex, MutexGuard, WaitGroup};
@@ -46,9 +47,11 @@ pub struct ErrGroup<E> {
     inner: Arc<Inner<E>>,
 }
 
+#[repr(C)]
 struct Inner<E> {
-    running: WaitGroup,
+    /// First: dumps know a group by it.
     places: Monitor<Places>,
+    running: WaitGroup,
     outcome: Mutex<Outcome<E>>,
     /// See [`ErrGroup::with_end`].
     end: Option<End<E>>,
@@ -217,10 +220,12 @@ impl<E: Send + 'static> ErrGroup<E> {
     #[track_caller]
     fn enter(&self) {
         park::check_preempt();
-        self.inner.places.wait_if(WaitReason::Semacquire, |p| {
+        self.inner.places.wait_if(WaitReason::Group, |p| {
             let taken = p.take();
             if !taken {
                 p.waiting += 1;
+                // For dumps.
+                self.inner.places.note().store(p.limit as i64, Ordering::Relaxed);
             }
             !taken
         });
@@ -329,8 +334,8 @@ impl Places {
 impl<E> Inner<E> {
     fn new(end: Option<End<E>>) -> Self {
         Self {
-            running: WaitGroup::new(),
             places: Monitor::new(Places { limit: usize::MAX, taken: 0, waiting: 0 }),
+            running: WaitGroup::new(),
             outcome: Mutex::new(Outcome { failed: false, error: None, panicked: false, payload: None }),
             end,
         }

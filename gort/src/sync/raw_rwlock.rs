@@ -33,10 +33,11 @@ const READER: u32 = 4;
 const MAX: u32 = u32::MAX - READER;
 
 /// See the module.
+#[repr(C)]
 pub(super) struct RawRwLock {
-    state: AtomicU32,
-    /// Beside it, who wrote last, while it writes.
+    /// First: guards refer to it, and dumps know it by its lock. Beside that, who writes.
     lock: Noted,
+    state: AtomicU32,
     readers: WaitQueue,
     writers: WaitQueue,
 }

@@ -52,7 +52,9 @@ use crate::sched::park;
 /// # });
 /// ```
 #[doc(alias = "RWMutex")]
+#[repr(C)]
 pub struct RwLock<T: ?Sized> {
+    /// First: dumps know a lock by it.
     pub(super) raw: RawRwLock,
     /// Written by writers, and asked for by anybody.
     pub(super) poisoned: AtomicBool,

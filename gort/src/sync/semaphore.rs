@@ -7,6 +7,7 @@
 //! - A waiter is woken with its permits taken for it.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use crate::g::wait_reason::WaitReason;
 use crate::primitive::const_fn;
@@ -106,6 +107,7 @@ impl Semaphore {
             let taken = s.take(n);
             if !taken {
                 s.waiting += 1;
+                self.note(s);
             }
             !taken
         });
@@ -143,9 +145,17 @@ impl Semaphore {
                 s.waiting -= 1;
                 waiters.wake_first();
             }
+            self.note(s);
             true
         });
         assert!(fits, "gort: more permits than a semaphore can count");
+    }
+}
+
+impl Semaphore {
+    /// For dumps: how many permits there are while somebody waits.
+    fn note(&self, s: &State) {
+        self.state.note().store(s.permits as i64, Ordering::Relaxed);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use gort::channel::{Receiver, bounded};
-use gort::sync::{Mutex, Once, RwLock, WaitGroup};
+use gort::sync::{Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup};
 
 /// Tells the test that everything is in place, which then sends a signal; returns when the input is closed.
 fn ready() {
@@ -440,6 +440,81 @@ fn deadlock_lonely_channel() {
     drop(tx);
 }
 
+fn deadlock_select() {
+    let (tx, rx) = bounded::<()>(0);
+    let (other_tx, other_rx) = bounded::<()>(0);
+    gort::go!(move || {
+        gort::park();
+        drop(tx);
+    });
+    gort::select! {
+        recv(rx) -> _ => (),
+        send(other_tx, ()) -> _ => (),
+        recv(gort::channel::never::<()>()) -> _ => (),
+    }
+    drop(other_rx);
+}
+
+fn deadlock_condvar() {
+    let (mutex, condvar) = (Mutex::new(()), Arc::new(Condvar::new()));
+    let theirs = condvar.clone();
+    gort::go!(move || {
+        gort::park();
+        theirs.notify_all();
+    });
+    drop(condvar.wait(mutex.lock().unwrap()));
+}
+
+fn deadlock_semaphore() {
+    let semaphore = Arc::new(Semaphore::new(3));
+    let theirs = semaphore.clone();
+    gort::go!(move || {
+        let _permit = theirs.acquire_many(2);
+        gort::park();
+    });
+    gort::yield_now();
+    let _permit = semaphore.acquire_many(2);
+}
+
+fn deadlock_barrier() {
+    let barrier = Arc::new(gort::sync::Barrier::new(4));
+    let theirs = barrier.clone();
+    gort::go!(move || theirs.wait());
+    barrier.wait();
+}
+
+fn deadlock_readers() {
+    let lock = Arc::new(RwLock::new(()));
+    let theirs = lock.clone();
+    gort::go!(move || {
+        let _read = theirs.read();
+        gort::park();
+    });
+    gort::yield_now();
+    drop(lock.write());
+}
+
+fn deadlock_group() {
+    let group = gort::sync::ErrGroup::<()>::new();
+    group.set_limit(1);
+    for _ in 0..2 {
+        group.go(|| {
+            gort::park();
+            Ok(())
+        });
+    }
+}
+
+fn deadlock_scope() {
+    gort::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(gort::park);
+        }
+        scope.spawn(|| ());
+        gort::yield_now();
+    });
+}
+
 mod started {
     #[gort::main]
     pub(super) fn main() {
@@ -478,6 +553,13 @@ fn programs() {
         Some("deadlock_wait_group") => deadlock_wait_group(),
         Some("deadlock_channel") => deadlock_channel(),
         Some("deadlock_lonely_channel") => deadlock_lonely_channel(),
+        Some("deadlock_select") => deadlock_select(),
+        Some("deadlock_condvar") => deadlock_condvar(),
+        Some("deadlock_semaphore") => deadlock_semaphore(),
+        Some("deadlock_barrier") => deadlock_barrier(),
+        Some("deadlock_readers") => deadlock_readers(),
+        Some("deadlock_group") => deadlock_group(),
+        Some("deadlock_scope") => deadlock_scope(),
         other => panic!("no program {other:?}"),
     }
 }

@@ -1,11 +1,13 @@
 //! What a goroutine waits for, who has it, and who waits in a circle.
 //!
 //! What is waited for is the lock under which the goroutine has queued itself, which its after-switch action
-//! names anyhow; beside that lock stands a note ([`Noted`]) whose meaning the wait reason tells.
+//! names anyhow; beside that lock stands a note ([`Noted`]) whose meaning the wait reason tells. A select has queued
+//! itself under several, and tells them when it is asked ([`Arms`](crate::g::wait_reason::Arms)).
 //!
-//! Who has the other end of a channel nobody knows. When everybody sleeps the stacks stand still, and those on
-//! which the channel's address lies are named: a hint, as a moved value may leave its address behind, and an end
-//! that lies in the heap is not seen.
+//! Who has the other end of a channel nobody knows, nor who reads, has a permit, or is to notify. When everybody sleeps
+//! the stacks stand still, and those on which the address lies are named: a hint, as a moved value may leave its address
+//! behind, and what lies in the heap is not seen. That nobody has it is said only where all who could end the wait must
+//! refer to it by that address: they have an end of a channel, or the group.
 //!
 //! Go has no counterpart.
 
@@ -34,23 +36,49 @@ enum Thing {
     RwLock,
     Once,
     WaitGroup,
+    Condvar,
+    Semaphore,
+    Barrier,
+    /// A place in a group of goroutines.
+    Group,
+    Scope,
     Channel,
     Goroutine,
 }
 
-/// What `gp` waits for, if that is known.
+impl Thing {
+    /// Whether the note beside its lock is a number, and not who has it.
+    fn is_counted(self) -> bool {
+        matches!(self, Thing::WaitGroup | Thing::Semaphore | Thing::Barrier | Thing::Group | Thing::Scope)
+    }
+
+    /// Whether there may be several that can end the wait, all of whom refer to it.
+    fn is_shared(self) -> bool {
+        self == Thing::Channel || self == Thing::WaitGroup
+    }
+}
+
+/// What `gp` waits for, as far as that is known: one thing, or one of several.
 ///
 /// # Safety
 /// It is Waiting, held by its scan word, and its registers are saved.
-pub(super) unsafe fn wait_of(gp: &'static G) -> Option<Wait> {
+pub(super) unsafe fn wait_of(gp: &'static G) -> Vec<Wait> {
     match gp.after.get() {
-        After::JoinOn(target) => Some(Wait::for_end(target)),
+        After::JoinOn(target) => vec![Wait::for_end(target)],
         // SAFETY: it has queued itself under this lock, which lives while it waits.
-        After::Unlock(lock) => unsafe { wait_under(lock, gp.wait().0) },
-        After::UnlockBiased(lock) => {
-            Some(Wait { thing: Thing::Channel, at: lock as usize, holder: 0, count: 0 })
+        After::Unlock(lock) => unsafe { wait_under(lock, gp.wait().0) }.into_iter().collect(),
+        After::UnlockBiased(lock) => vec![Wait::for_channel(lock as usize)],
+        After::CommitOne(arms) => {
+            let mut waits: Vec<Wait> = Vec::new();
+            // SAFETY: it lies on the goroutine's stack, and lives while it waits.
+            unsafe { *arms }.each(&mut |at| {
+                if waits.iter().all(|wait| wait.at != at) {
+                    waits.push(Wait::for_channel(at));
+                }
+            });
+            waits
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
@@ -63,12 +91,32 @@ unsafe fn wait_under(lock: *const Lock, reason: WaitReason) -> Option<Wait> {
         WaitReason::RwLockRead | WaitReason::RwLockWrite => Thing::RwLock,
         WaitReason::Once => Thing::Once,
         WaitReason::WaitGroup => Thing::WaitGroup,
+        WaitReason::Cond => Thing::Condvar,
+        WaitReason::Semacquire => Thing::Semaphore,
+        WaitReason::Barrier => Thing::Barrier,
+        WaitReason::Group => Thing::Group,
+        WaitReason::Scope => Thing::Scope,
         _ => return None,
     };
     // SAFETY: who waits for one of these does so under a lock with a note; see `Noted`.
     let note = unsafe { (*lock.cast::<Noted>()).note.load(Ordering::Relaxed) };
-    let (holder, count) = if thing == Thing::WaitGroup { (0, note) } else { (note, 0) };
+    let (holder, count) = if thing.is_counted() { (0, note) } else { (note, 0) };
     Some(Wait { thing, at: lock as usize, holder, count })
+}
+
+/// What one waits for who waits for one of `waits`: a line for each.
+pub(super) fn text(
+    waits: &[Wait],
+    me: u64,
+    alive: impl Fn(u64) -> bool,
+    hints: Option<&Hints>,
+) -> Option<String> {
+    let shown = waits.iter().take(SHOWN);
+    let mut lines: Vec<_> = shown.map(|wait| wait.text(me, &alive, hints)).collect();
+    if let more @ 1.. = waits.len().saturating_sub(SHOWN) {
+        lines.push(format!("one of {more} others"));
+    }
+    (!lines.is_empty()).then(|| lines.join(",\n\tor "))
 }
 
 impl Wait {
@@ -77,8 +125,12 @@ impl Wait {
         Self { thing: Thing::Goroutine, at: 0, holder: target.id() as i64, count: 0 }
     }
 
+    fn for_channel(at: usize) -> Self {
+        Self { thing: Thing::Channel, at, holder: 0, count: 0 }
+    }
+
     /// `me` waits for this. `alive`: whether there is such a goroutine.
-    pub(super) fn text(&self, me: u64, alive: impl Fn(u64) -> bool, hints: Option<&Hints>) -> String {
+    fn text(&self, me: u64, alive: impl Fn(u64) -> bool, hints: Option<&Hints>) -> String {
         let mut text = self.thing();
         match self.holder {
             _ if self.thing == Thing::Goroutine => {}
@@ -88,8 +140,9 @@ impl Wait {
             id if alive(id as u64) => text.push_str(&format!(", held by goroutine {id}")),
             id => text.push_str(&format!(", held by goroutine {id}, which has ended")),
         }
-        if let (Thing::Channel | Thing::WaitGroup, Some(hints)) = (self.thing, hints) {
+        if let Some(hints) = hints.filter(|_| self.is_searched()) {
             match hints.of(self.at, me).as_slice() {
+                [] if !self.thing.is_shared() => {}
                 [] => text.push_str(", on no other goroutine's stack"),
                 [one] => text.push_str(&format!(", on the stack of goroutine {one}")),
                 [some @ .., last] => {
@@ -108,9 +161,21 @@ impl Wait {
             Thing::RwLock => format!("rwlock {at:#x}"),
             Thing::Once => format!("once {at:#x}"),
             Thing::WaitGroup => format!("WaitGroup {at:#x} with counter {count}"),
+            Thing::Condvar => format!("condvar {at:#x}"),
+            Thing::Semaphore => format!("semaphore {at:#x} with {count} permits"),
+            Thing::Barrier => format!("barrier {at:#x} and {count} more to come"),
+            Thing::Group => format!("a place in ErrGroup {at:#x} with limit {count}"),
+            Thing::Scope => format!("{count} goroutines of scope {at:#x}"),
             Thing::Channel => format!("channel {at:#x}"),
             Thing::Goroutine => format!("goroutine {holder} to end"),
         }
+    }
+
+    /// Whether stacks are searched for it: who has it is not noted, or it is not had by one alone.
+    fn is_searched(&self) -> bool {
+        self.thing == Thing::RwLock && self.holder == 0
+            || self.thing.is_counted()
+            || matches!(self.thing, Thing::Channel | Thing::Condvar)
     }
 
     /// The goroutine that alone can end the wait, if it is known.
@@ -123,6 +188,16 @@ impl Wait {
 #[derive(Default)]
 pub(super) struct Hints(HashMap<usize, Vec<u64>>);
 
+/// The goroutine that alone can end the wait of one who waits for `waits`.
+fn next(waits: &[Wait]) -> Option<u64> {
+    match waits {
+        [wait] => wait.next(),
+        _ => None,
+    }
+}
+
+/// Arms of a select that are shown.
+const SHOWN: usize = 8;
 /// Descriptors past which stacks are not searched.
 const SEARCHED: usize = 1000;
 
@@ -131,12 +206,12 @@ impl Hints {
     ///
     /// # Safety
     /// All of them sleep for good: their stacks stand still.
-    pub(super) unsafe fn search(all: &[(u64, &'static G)], waits: &BTreeMap<u64, Wait>) -> Option<Self> {
+    pub(super) unsafe fn search(all: &[(u64, &'static G)], waits: &BTreeMap<u64, Vec<Wait>>) -> Option<Self> {
         if all.len() > SEARCHED {
             return None;
         }
         let mut hints = Self::default();
-        for wait in waits.values().filter(|w| matches!(w.thing, Thing::Channel | Thing::WaitGroup)) {
+        for wait in waits.values().flatten().filter(|wait| wait.is_searched()) {
             hints.0.insert(wait.at, Vec::new());
         }
         for &(id, gp) in all {
@@ -172,14 +247,14 @@ const WORD: usize = size_of::<usize>();
 const ARC: usize = 2 * WORD;
 
 /// Those who wait in a circle, a paragraph for each circle.
-pub(super) fn circles(waits: &BTreeMap<u64, Wait>) -> Vec<String> {
+pub(super) fn circles(waits: &BTreeMap<u64, Vec<Wait>>) -> Vec<String> {
     let mut texts = Vec::new();
     // In which walk a goroutine was first met.
     let mut met: HashMap<u64, u64> = HashMap::new();
     for &start in waits.keys() {
         let mut path = Vec::new();
         let mut id = start;
-        while let Some(next) = waits.get(&id).and_then(Wait::next)
+        while let Some(next) = waits.get(&id).and_then(|waits| next(waits))
             && !met.contains_key(&id)
         {
             met.insert(id, start);
@@ -196,11 +271,11 @@ pub(super) fn circles(waits: &BTreeMap<u64, Wait>) -> Vec<String> {
 }
 
 /// One circle: each waits for the next, and the last for the first.
-fn circle(path: &[u64], waits: &BTreeMap<u64, Wait>) -> String {
+fn circle(path: &[u64], waits: &BTreeMap<u64, Vec<Wait>>) -> String {
     let mut text = format!("goroutine {}", path[0]);
     for (i, id) in path.iter().enumerate() {
         let next = path[(i + 1) % path.len()];
-        let wait = &waits[id];
+        let wait = &waits[id][0];
         text.push_str(if i == 0 { " waits for " } else { ",\nwhich waits for " });
         text.push_str(&wait.thing());
         if wait.thing != Thing::Goroutine {
@@ -222,7 +297,7 @@ mod tests {
     #[test]
     fn circles_are_found_once() {
         let check = |edges: &[(u64, i64)], expected: &[&str]| {
-            let waits = edges.iter().map(|&(id, holder)| (id, mutex(holder))).collect();
+            let waits = edges.iter().map(|&(id, holder)| (id, vec![mutex(holder)])).collect();
             assert_eq!(circles(&waits), expected, "{edges:?}");
         };
         check(&[], &[]);
@@ -242,6 +317,20 @@ mod tests {
                 "goroutine 7 waits for mutex 0x70, held by goroutine 7: a circle\n",
             ],
         );
+    }
+
+    #[test]
+    fn one_of_many() {
+        let check = |n: usize, expected: &str| {
+            let waits: Vec<_> = (1..=n).map(Wait::for_channel).collect();
+            assert_eq!(text(&waits, 1, |_| true, None).as_deref().unwrap_or(""), expected);
+        };
+        check(0, "");
+        check(1, "channel 0x1");
+        check(2, "channel 0x1,\n\tor channel 0x2");
+        let eight = "channel 0x1,\n\tor channel 0x2,\n\tor channel 0x3,\n\tor channel 0x4,\n\tor channel 0x5,\n\tor channel 0x6,\n\tor channel 0x7,\n\tor channel 0x8";
+        check(8, eight);
+        check(11, &format!("{eight},\n\tor one of 3 others"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::sys::clock;
 /// What one look has shown.
 pub(super) enum Look {
     Gone,
-    Found(Found, Option<Wait>),
+    Found(Found, Vec<Wait>),
     /// It runs, or is about to park or to run, or waits for one of which that is true.
     Running(Seen),
 }
@@ -155,12 +155,12 @@ unsafe fn held(
     // SAFETY: the caller's word.
     let shown = unsafe { extras::shown_if_quiet(gp) };
     let (seen, wait) = if !ptr::eq(gp, top) {
-        (Seen::JOIN, gp.guest().map(Wait::for_end))
+        (Seen::JOIN, gp.guest().map(Wait::for_end).into_iter().collect())
     } else if status == Status::Waiting {
         // SAFETY: as above.
         (Seen::of(gp, status), unsafe { blame::wait_of(gp) })
     } else {
-        (Seen::of(gp, status), None)
+        (Seen::of(gp, status), Vec::new())
     };
     Look::Found(found(gp, id, seen, now, trace, shown), wait)
 }

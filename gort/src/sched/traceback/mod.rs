@@ -119,7 +119,7 @@ impl Dump {
             let (id, gp) = self.list[i];
             match look(gp, id, self.now, self.own, self.many) {
                 Look::Gone => {}
-                Look::Found(found, wait) => self.add(found, wait),
+                Look::Found(found, waits) => self.add(found, waits),
                 Look::Running(seen) => running.push(Open { id, gp, seen, asked: None, after: 0 }),
             }
         }
@@ -129,14 +129,14 @@ impl Dump {
         self.groups
     }
 
-    fn add(&mut self, mut found: Found, wait: Option<Wait>) {
+    fn add(&mut self, mut found: Found, waits: Vec<Wait>) {
         let alive = |id: u64| {
             // One that is younger than the list may well live.
             self.but == Some(id)
                 || id > self.youngest
                 || self.list.binary_search_by_key(&id, |&(id, _)| id).is_ok()
         };
-        found.waits = wait.map(|wait| wait.text(found.id, alive, self.hints.as_ref()));
+        found.waits = blame::text(&waits, found.id, alive, self.hints.as_ref());
         self.groups.add(found);
     }
 
@@ -183,8 +183,8 @@ impl Dump {
         }
         match look(gp, id, self.now, self.own, self.many) {
             Look::Gone => return true,
-            Look::Found(found, wait) => {
-                self.add(found, wait);
+            Look::Found(found, waits) => {
+                self.add(found, waits);
                 return true;
             }
             Look::Running(seen) if now >= open.after => {
@@ -228,12 +228,12 @@ pub(crate) unsafe fn deadlocked() -> Vec<String> {
     let mut waits = BTreeMap::new();
     for &(id, gp) in &dump.list {
         let wait = match gp.guest() {
-            Some(guest) => Some(Wait::for_end(guest)),
+            Some(guest) => vec![Wait::for_end(guest)],
             // SAFETY: it sleeps for good, which is as well as holding it.
             None if gp.status.get().0 == Status::Waiting => unsafe { blame::wait_of(gp) },
-            None => None,
+            None => Vec::new(),
         };
-        waits.extend(wait.map(|wait| (id, wait)));
+        waits.insert(id, wait);
     }
     // SAFETY: the caller's word.
     dump.hints = unsafe { Hints::search(&dump.list, &waits) };
