@@ -44,6 +44,22 @@ fn a_blocking_call_overflows() {
     explained("blocking", &[], "196608");
 }
 
+/// As on a machine that is busy, or slow to read the program's debug information.
+#[test]
+fn names_may_come_late() {
+    let text = explained("slow_names", &[], "196608");
+    assert!(text.contains("[running]:\n") && text.contains("recurse()\n"), "{text}");
+}
+
+/// Names cannot be looked up: the process ends all the same, with the addresses.
+#[test]
+fn names_may_not_come_at_all() {
+    for program in ["holds_the_allocator", "holds_it_in_the_midst"] {
+        let text = explained(program, &[], "196608");
+        assert!(text.contains("\nruntime: pcs 0x") && !text.contains("recurse()\n"), "{text}");
+    }
+}
+
 #[test]
 fn traceback_none_prints_no_frames() {
     let text = explained("go", &[("GOTRACEBACK", "none")], "196608");

@@ -3,15 +3,21 @@
 //! The guard at the low end of the stack faults, and the handler runs on the M's signal stack. The faulting
 //! goroutine may hold any lock (the allocator's, the loader's), so the handler only uses `write`, futexes and the
 //! raw unwinder; names come from sysmon, which does not share the goroutine's fate. Each of the two ends the
-//! process if the other makes no progress for [`PATIENCE`].
+//! process if the other makes no progress for two seconds ([`Patience`]).
 //!
 //! ```text
 //!   handler                                  sysmon
 //!   1. header                                on its next round, or woken by 2:
-//!   2. GOROUTINE = who, wake sysmon          waits for WALKED
+//!   2. GOROUTINE = who, wake sysmon          waits for WALKED, as long as there are ever more frames
 //!   3. raw return addresses, WALKED          names, and where the goroutine was made; status 2
-//!   4. sleeps, then status 2
+//!   4. as long as sysmon's clock moves: sleeps
+//!   5. status 2
 //! ```
+//!
+//! Sysmon's progress is its CPU clock: to read the debug information, which comes with the first name, takes a while, and
+//! seconds on a busy machine; while it waits for a lock that the goroutine has, its clock stands still. One that spins
+//! is told by having found no further name for half a minute. Looks are counted and not time, because a process may be
+//! stopped for a while.
 //!
 //! A fault in a guarded walk of a stack ends that walk. One anywhere else goes to whoever handled it before.
 //!
@@ -19,18 +25,24 @@
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 use super::debugvars::{TracebackLevel, traceback_level};
 use super::m::M;
 use super::traceback::{self, Frames, Interrupted, Step};
 use super::{SCHED, quit};
 use crate::g::G;
-use crate::sys::{clock, signal, write_stderr};
+use crate::sys::{signal, thread, write_stderr};
 use crate::tls;
 
-/// Seconds without progress until the process ends without the rest of the report.
-const PATIENCE: i64 = 2;
+/// Nanoseconds between two looks of the handler at sysmon, and of sysmon at the handler.
+const LOOK: u64 = 100_000_000;
+const LOOK_AT_WALK: u64 = 1_000_000;
+/// For how many nanoseconds either may not move, and how long sysmon may move and find no name.
+const STILL: u64 = 2_000_000_000;
+const IN_VAIN: u64 = 30_000_000_000;
+/// The thread that looks names up; 0 before it does.
+static NAMES_BY: AtomicI32 = AtomicI32::new(0);
 static OLD: OnceLock<[Option<signal::Action>; 2]> = OnceLock::new();
 /// Whose stack is used up. Release: pairs with sysmon's Acquire.
 static GOROUTINE: AtomicPtr<G> = AtomicPtr::new(ptr::null_mut());
@@ -56,7 +68,7 @@ extern "C" fn on_fault(number: libc::c_int, info: *mut libc::siginfo_t, context:
     match old {
         Some(old) => signal::forward(old, number, info, context),
         // Between the two installations: the fault comes again.
-        None => signal::sleep_seconds(0),
+        None => signal::sleep(0),
     }
 }
 
@@ -85,12 +97,39 @@ fn report(gp: &'static G, pc: usize) -> ! {
         walk(gp, pc);
         write_stderr(b"\n\n");
     }
-    let mut seen = None;
-    while seen != Some(traceback::looked_up()) {
-        seen = Some(traceback::looked_up());
-        signal::sleep_seconds(PATIENCE);
+    let (mut moves, mut names) = (Patience::new(STILL / LOOK), Patience::new(IN_VAIN / LOOK));
+    loop {
+        let by = NAMES_BY.load(Ordering::Relaxed);
+        // The kernel takes 0 for the calling thread.
+        let ran = if by == 0 { 0 } else { thread::cpu_time(by).unwrap_or(0) };
+        if moves.is_over(ran) || names.is_over(traceback::looked_up().into()) {
+            quit::exit()
+        }
+        signal::sleep(LOOK);
     }
-    quit::exit()
+}
+
+/// How often one looks at another that makes no progress.
+struct Patience {
+    looks: u64,
+    left: u64,
+    seen: Option<u64>,
+}
+
+impl Patience {
+    fn new(looks: u64) -> Self {
+        Self { looks, left: looks, seen: None }
+    }
+
+    /// One more look: the other has come so far.
+    fn is_over(&mut self, progress: u64) -> bool {
+        if self.seen.replace(progress) == Some(progress) {
+            self.left -= 1;
+        } else {
+            self.left = self.looks;
+        }
+        self.left == 0
+    }
 }
 
 /// Collects return addresses from the fault on, and writes the innermost as they are. The frames of a host are not the
@@ -126,12 +165,15 @@ pub(crate) fn check() {
 
 #[cold]
 fn finish(gp: &'static G) -> ! {
-    let until = clock::nanotime() + PATIENCE as u64 * 1_000_000_000;
-    while !WALKED.load(Ordering::Acquire) && clock::nanotime() < until {
-        std::thread::yield_now();
+    NAMES_BY.store(thread::gettid(), Ordering::Relaxed);
+    let mut frames = Patience::new(STILL / LOOK_AT_WALK);
+    while !WALKED.load(Ordering::Acquire) && !frames.is_over(FRAMES.seen()) {
+        signal::sleep(LOOK_AT_WALK);
     }
     // Without its word the handler may be writing still: then its own lines have to do.
     if WALKED.load(Ordering::Acquire) && traceback_level() > TracebackLevel::None {
+        // Names have the processors to themselves.
+        thread::others_give_way();
         // SAFETY: it is in the handler for good, and has left the frames.
         write_stderr(unsafe { traceback::running(gp, FRAMES.take()) }.as_bytes());
         if traceback_level() >= TracebackLevel::All {
@@ -176,5 +218,23 @@ impl Line {
 
     fn write(&self) {
         write_stderr(&self.bytes[..self.len]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience() {
+        let check = |progress: &[u64], over_at: Option<usize>| {
+            let mut patience = Patience::new(3);
+            assert_eq!(progress.iter().position(|&p| patience.is_over(p)), over_at, "{progress:?}");
+        };
+        check(&[0, 0, 0], None);
+        check(&[0, 0, 0, 0], Some(3));
+        check(&[0, 0, 0, 1, 1, 1, 2], None);
+        check(&[0, 1, 1, 1, 1], Some(4));
+        check(&[1, 2, 3, 4, 5, 6, 7], None);
     }
 }

@@ -172,8 +172,9 @@ impl Drop for Errno {
 }
 
 /// Lets the calling thread sleep, whatever signals come; usable in a handler.
-pub(crate) fn sleep_seconds(seconds: i64) {
-    let mut time = libc::timespec { tv_sec: seconds, tv_nsec: 0 };
+pub(crate) fn sleep(nanoseconds: u64) {
+    let (seconds, rest) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+    let mut time = libc::timespec { tv_sec: seconds as i64, tv_nsec: rest as i64 };
     // SAFETY: reads `time`, and leaves there what remains when a signal has come. Both may be one.
     while unsafe { libc::nanosleep(&raw const time, &raw mut time) } != 0 {}
 }

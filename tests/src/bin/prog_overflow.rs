@@ -1,6 +1,10 @@
 //! Programs for `tests/tests/prog_overflow.rs`: faults of several kinds.
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 #[inline(never)]
 fn recurse(n: u64) -> u64 {
@@ -9,6 +13,62 @@ fn recurse(n: u64) -> u64 {
         return 0;
     }
     1 + recurse(black_box(n + 1)) + big[(n % 64) as usize]
+}
+
+/// Allocations that are yet to be slow; each takes ten milliseconds.
+static SLOW: AtomicUsize = AtomicUsize::new(0);
+/// Held by one who is in the allocator for good.
+static LOCK: Mutex<()> = Mutex::new(());
+static LOCKED: AtomicBool = AtomicBool::new(false);
+/// Allocations until it is.
+static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+struct Allocator;
+
+// SAFETY: all memory is the system allocator's.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if LEFT.load(SeqCst) > 0 && LEFT.fetch_sub(1, SeqCst) == 1 {
+            LOCKED.store(true, SeqCst);
+        }
+        if LOCKED.load(SeqCst) {
+            drop(LOCK.lock());
+        }
+        if SLOW.load(SeqCst) > 0 {
+            SLOW.fetch_sub(1, SeqCst);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // SAFETY: the caller's word.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's word.
+        unsafe { System.dealloc(memory, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+/// Names come late: they take some hundred allocations before there is any.
+fn slow_names() {
+    SLOW.store(300, SeqCst);
+    println!("{}", recurse(0));
+}
+
+/// Whoever allocates from here on waits for good.
+fn holds_the_allocator() {
+    let _held = LOCK.lock();
+    LOCKED.store(true, SeqCst);
+    recurse(0);
+}
+
+/// The same from the hundredth allocation on.
+fn holds_it_in_the_midst() {
+    let _held = LOCK.lock();
+    LEFT.store(100, SeqCst);
+    recurse(0);
 }
 
 fn wild() {
@@ -32,6 +92,18 @@ fn main() {
         "blocking" => {
             // Not joined: on a stack of its own.
             gort::go!(|| gort::blocking(|| println!("{}", recurse(0))));
+            gort::park();
+        }
+        "slow_names" => {
+            gort::go!(slow_names());
+            gort::park();
+        }
+        "holds_the_allocator" => {
+            gort::go!(holds_the_allocator());
+            gort::park();
+        }
+        "holds_it_in_the_midst" => {
+            gort::go!(holds_it_in_the_midst());
             gort::park();
         }
         "wild" => gort::spawn(wild).join().unwrap(),

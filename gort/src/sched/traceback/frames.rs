@@ -78,6 +78,11 @@ impl Frames {
         }
     }
 
+    /// How many there were so far.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed) as u64
+    }
+
     /// What was collected.
     pub(crate) fn take(&self) -> Trace {
         let n = self.seen.load(Ordering::Relaxed);
