@@ -100,6 +100,49 @@ fn a_hog_does_not_starve_waiters() {
     });
 }
 
+/// Who has waited for a millisecond loses to one more that comes along at most: then it is handed the mutex. The other
+/// takes the mutex back each time, before who was woken has got to run, and keeps it until that one waits again.
+#[gort::test]
+fn a_mutex_is_handed_to_who_has_waited_for_a_millisecond() {
+    let _limit = limit();
+    each_procs(|_| {
+        for _ in 0..5 {
+            let mutex = Arc::new(Mutex::new(()));
+            let served = Arc::new(AtomicBool::new(false));
+            let mut guard = mutex.lock().unwrap();
+            let waiter = gort::spawn({
+                let (mutex, served) = (mutex.clone(), served.clone());
+                move || {
+                    let _guard = mutex.lock().unwrap();
+                    served.store(true, SeqCst);
+                }
+            });
+            // Others wait for their turn among the tests.
+            let head = format!("goroutine {} [sync.Mutex.Lock", waiter.goroutine().id());
+            let until_it_waits = || {
+                while !gort::runtime::stack(true).contains(&head) {
+                    gort::yield_now();
+                }
+            };
+            until_it_waits();
+            gort::sleep(Duration::from_millis(2));
+            let mut taken_back = 0;
+            loop {
+                drop(guard);
+                guard = mutex.lock().unwrap();
+                if served.load(SeqCst) {
+                    break;
+                }
+                taken_back += 1;
+                assert!(taken_back < 2, "it was its turn");
+                until_it_waits();
+            }
+            drop(guard);
+            waiter.join().unwrap();
+        }
+    });
+}
+
 #[gort::test]
 fn readers_share_and_writers_do_not() {
     static LOCK: RwLock<i32> = RwLock::new(1);

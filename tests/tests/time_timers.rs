@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use gort::channel::{RecvTimeoutError, TryRecvError, bounded};
+use gort::sync::{Barrier, WaitGroup};
 use gort::time::{Duration, Instant, Ticker, Timer};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -192,6 +193,65 @@ fn many_sleepers_and_many_timers() {
         gort::yield_now();
     }
     assert_eq!(fired.load(SeqCst) + stopped, 5_000);
+}
+
+/// All of them asleep at the same time, and due within a tenth of a second: each wakes, and none early.
+#[gort::test]
+fn a_hundred_thousand_sleep_at_the_same_time() {
+    const N: usize = 100_000;
+    struct Shared {
+        gate: Barrier,
+        /// When the sleeps of a round end, in milliseconds from `begin`; 0 for no more rounds.
+        until: AtomicUsize,
+        asleep: AtomicUsize,
+        awake: AtomicUsize,
+        early: AtomicUsize,
+    }
+    let counter = || AtomicUsize::new(0);
+    let [until, asleep, awake, early] = [counter(), counter(), counter(), counter()];
+    let shared = Arc::new(Shared { gate: Barrier::new(N + 1), until, asleep, awake, early });
+    let begin = Instant::now();
+    let ended = WaitGroup::new();
+    for i in 0..N as u64 {
+        let shared = shared.clone();
+        ended.go(move || {
+            loop {
+                shared.gate.wait();
+                let until = shared.until.load(SeqCst);
+                if until == 0 {
+                    return;
+                }
+                let until = begin + Duration::from_millis(until as u64) + Duration::from_micros(i);
+                shared.asleep.fetch_add(1, SeqCst);
+                gort::sleep_until(until);
+                shared.early.fetch_add(usize::from(Instant::now() < until), SeqCst);
+                shared.awake.fetch_add(1, SeqCst);
+            }
+        });
+    }
+    // Until they are long enough for a busy machine: nobody is awake again before the last sleeps.
+    let mut length = Duration::from_millis(500);
+    loop {
+        shared.asleep.store(0, SeqCst);
+        shared.awake.store(0, SeqCst);
+        shared.until.store((begin.elapsed() + length).as_millis() as usize, SeqCst);
+        shared.gate.wait();
+        while shared.asleep.load(SeqCst) < N {
+            gort::sleep(MS);
+        }
+        let at_the_same_time = shared.awake.load(SeqCst) == 0;
+        while shared.awake.load(SeqCst) < N {
+            gort::sleep(MS);
+        }
+        assert_eq!(shared.early.load(SeqCst), 0);
+        if at_the_same_time {
+            break;
+        }
+        length *= 2;
+    }
+    shared.until.store(0, SeqCst);
+    shared.gate.wait();
+    ended.wait();
 }
 
 /// So many that they come due in batches, on a wheel that is begun and given up again in each round.
