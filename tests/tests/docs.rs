@@ -124,3 +124,36 @@ fn each_public_function_has_an_example() {
     assert!(made > 75, "functions of macros found: {made}");
     assert!(without.is_empty(), "no example shows {without:#?}");
 }
+
+/// The name of the public item that a line declares, but for modules and what is exported again.
+fn public_item(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub ")?;
+    let rest = rest.strip_prefix("const ").unwrap_or(rest);
+    let rest = ["fn ", "struct ", "enum ", "type "].iter().find_map(|kind| rest.strip_prefix(kind));
+    // `pub const ONCE_INIT: Once`.
+    let rest = rest.or(line.strip_prefix("pub const "))?;
+    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+}
+
+/// The documentation of each has one, so that nobody has to look for it.
+#[test]
+fn each_item_of_sync_time_and_context_has_an_example_of_its_own() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gort/src");
+    let mut found = Vec::new();
+    ["sync", "time", "context"].iter().for_each(|path| files(&src.join(path), &mut found));
+    let (mut items, mut without) = (0, Vec::new());
+    for file in found {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        for (i, line) in lines.iter().enumerate() {
+            let Some(name) = public_item(line) else { continue };
+            items += 1;
+            let mut docs = lines[..i].iter().rev().take_while(|l| l.starts_with(['/', '#']));
+            if !docs.any(|l| l.contains("```")) {
+                without.push(format!("{}:{} {name}", file.display(), i + 1));
+            }
+        }
+    }
+    assert!(items > 140, "items found: {items}");
+    assert!(without.is_empty(), "no example of their own: {without:#?}");
+}

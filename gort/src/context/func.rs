@@ -86,6 +86,15 @@ impl fmt::Debug for CancelCauseFunc {
 
 /// A function that waits for the end of a context; see [`Context::after_func`](super::Context::after_func).
 /// Dropping this leaves it waiting.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # use gort::context::Context;
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// let waits = ctx.after_func(|| println!("over"));
+/// cancel.cancel();
+/// assert!(!waits.stop(), "it was started");
+/// ```
 pub struct AfterFunc {
     /// None when it was started at once, or can never be.
     waits: Option<(Arc<Node>, u64)>,

@@ -42,6 +42,25 @@ use crate::channel::{Receiver, never};
 use crate::time::Alarm;
 
 /// See the [module](self). A clone is the same context.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # use gort::context::Context;
+/// fn work(ctx: &Context) -> Result<(), gort::context::ContextError> {
+///     for _part in 0..10 {
+///         if let Some(over) = ctx.err() {
+///             return Err(over);
+///         }
+///         // …
+///     }
+///     Ok(())
+/// }
+///
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// assert_eq!(work(&ctx), Ok(()));
+/// cancel.cancel();
+/// assert!(work(&ctx).is_err());
+/// ```
 #[derive(Clone)]
 pub struct Context {
     node: Arc<Node>,

@@ -41,16 +41,40 @@ struct State {
 }
 
 /// What [`Barrier::wait`] gives: one of those who have met is the leader.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let result = gort::sync::Barrier::new(1).wait();
+/// assert!(result.is_leader());
+/// ```
 pub struct BarrierWaitResult(bool);
 
 impl Barrier {
     /// A barrier at which `n` meet. With 0 or 1 nobody waits.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let barrier = gort::sync::Barrier::new(0);
+    /// barrier.wait();
+    /// ```
     pub const fn new(n: usize) -> Self {
         Self { n, state: Monitor::new(State { arrived: 0, generation: 0 }) }
     }
 
     /// Blocks until `n` have called this, the last of whom is the leader. Then the barrier is as new.
     /// May move the goroutine to another thread.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::sync::Barrier;
+    ///
+    /// static BARRIER: Barrier = Barrier::new(2);
+    /// let other = gort::spawn(|| BARRIER.wait().is_leader());
+    /// let leads = BARRIER.wait().is_leader();
+    /// assert!(leads != other.join().unwrap());
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         park::check_preempt();
@@ -85,6 +109,11 @@ impl std::panic::UnwindSafe for Barrier {}
 
 impl BarrierWaitResult {
     /// Whether this was the last to come.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// assert!(gort::sync::Barrier::new(1).wait().is_leader());
+    /// ```
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.0

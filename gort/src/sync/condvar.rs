@@ -68,11 +68,30 @@ pub struct Condvar {
 }
 
 /// Whether a wait ended because its time had come. Not std's own, which nobody else can make.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// use gort::sync::{Condvar, Mutex};
+///
+/// let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+/// let (_guard, result) = condvar.wait_timeout(mutex.lock().unwrap(), std::time::Duration::ZERO).unwrap();
+/// assert!(result.timed_out());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
     /// Whether the time came before a notification.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::{Condvar, Mutex};
+    ///
+    /// let (mutex, condvar) = (Mutex::new(5), Condvar::new());
+    /// let guard = mutex.lock().unwrap();
+    /// let (_guard, result) = condvar.wait_timeout_while(guard, std::time::Duration::ZERO, |n| *n == 0).unwrap();
+    /// assert!(!result.timed_out());
+    /// ```
     #[must_use]
     pub fn timed_out(&self) -> bool {
         self.0
@@ -82,6 +101,11 @@ impl WaitTimeoutResult {
 impl Condvar {
     const_fn! {
         /// Nobody waits.
+        ///
+        /// ```
+        /// static CHANGED: gort::sync::Condvar = gort::sync::Condvar::new();
+        /// CHANGED.notify_all();
+        /// ```
         pub const fn new() -> Self {
             Self { waiters: Monitor::new(()) }
         }
@@ -91,6 +115,23 @@ impl Condvar {
     ///
     /// # Errors
     /// When the mutex is poisoned after that; the guard is inside.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::{Condvar, Mutex};
+    ///
+    /// let (full, changed) = (Mutex::new(false), Condvar::new());
+    /// gort::scope(|s| {
+    ///     s.spawn(|| {
+    ///         *full.lock().unwrap() = true;
+    ///         changed.notify_one();
+    ///     });
+    ///     let mut guard = full.lock().unwrap();
+    ///     while !*guard {
+    ///         guard = changed.wait(guard).unwrap();
+    ///     }
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         self.wait_until(guard, NEVER).map(|(guard, _)| guard).map_err(|e| PoisonError::new(e.into_inner().0))
@@ -100,6 +141,21 @@ impl Condvar {
     ///
     /// # Errors
     /// When the mutex is poisoned after a wait; the guard is inside.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::{Condvar, Mutex};
+    ///
+    /// let (queue, changed) = (Mutex::new(Vec::new()), Condvar::new());
+    /// gort::scope(|s| {
+    ///     s.spawn(|| {
+    ///         queue.lock().unwrap().push(1);
+    ///         changed.notify_one();
+    ///     });
+    ///     let mut queue = changed.wait_while(queue.lock().unwrap(), |queue| queue.is_empty()).unwrap();
+    ///     assert_eq!(queue.pop(), Some(1));
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait_while<'a, T: ?Sized, F>(
         &self,
@@ -144,6 +200,16 @@ impl Condvar {
     ///
     /// # Errors
     /// When the mutex is poisoned after that; the guard is inside.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::{Condvar, Mutex};
+    ///
+    /// let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+    /// #[allow(deprecated)]
+    /// let (_guard, notified) = condvar.wait_timeout_ms(mutex.lock().unwrap(), 1).unwrap();
+    /// assert!(!notified);
+    /// ```
     #[deprecated(note = "std deprecates it: use wait_timeout")]
     #[track_caller]
     pub fn wait_timeout_ms<'a, T: ?Sized>(
@@ -165,6 +231,17 @@ impl Condvar {
     ///
     /// # Errors
     /// When the mutex is poisoned after a wait; the guard is inside.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::{Condvar, Mutex};
+    /// use std::time::Duration;
+    ///
+    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
+    /// let guard = ready.lock().unwrap();
+    /// let (guard, result) = changed.wait_timeout_while(guard, Duration::from_millis(1), |ready| !*ready).unwrap();
+    /// assert!(result.timed_out() && !*guard);
+    /// ```
     #[track_caller]
     pub fn wait_timeout_while<'a, T: ?Sized, F>(
         &self,
@@ -209,12 +286,32 @@ impl Condvar {
     }
 
     /// Wakes the one that has waited longest, if anybody waits.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let condvar = gort::sync::Condvar::new();
+    /// condvar.notify_one(); // nobody waits: it is not kept for later
+    /// ```
     #[doc(alias = "Signal")]
     pub fn notify_one(&self) {
         self.waiters.wake_one_if(|()| true);
     }
 
     /// Wakes all who wait.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::{Condvar, Mutex};
+    ///
+    /// let (open, changed) = (Mutex::new(false), Condvar::new());
+    /// gort::scope(|s| {
+    ///     for _ in 0..3 {
+    ///         s.spawn(|| drop(changed.wait_while(open.lock().unwrap(), |open| !*open)));
+    ///     }
+    ///     *open.lock().unwrap() = true;
+    ///     changed.notify_all();
+    /// });
+    /// ```
     #[doc(alias = "Broadcast")]
     pub fn notify_all(&self) {
         self.waiters.wake_all_if(|()| true);

@@ -47,6 +47,12 @@ pub struct LazyLock<T, F = fn() -> T> {
 
 impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     /// A value that `f` will make.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let lazy = gort::sync::LazyLock::new(|| 6 * 7);
+    /// assert_eq!(*lazy, 42);
+    /// ```
     pub const fn new(f: F) -> Self {
         Self { once: Once::new(), value: Cell::new(), f: Mutex::new(Some(f)) }
     }
@@ -55,6 +61,14 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     ///
     /// # Panics
     /// With the function's panic, and when it has panicked before.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::LazyLock;
+    ///
+    /// let lazy = LazyLock::new(|| 42);
+    /// assert_eq!(LazyLock::force(&lazy), &42);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn force(this: &Self) -> &T {
@@ -68,6 +82,15 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     ///
     /// # Panics
     /// As [`force`](Self::force).
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::LazyLock;
+    ///
+    /// let mut lazy = LazyLock::new(|| 42);
+    /// *LazyLock::force_mut(&mut lazy) += 1;
+    /// assert_eq!(*lazy, 43);
+    /// ```
     #[track_caller]
     pub fn force_mut(this: &mut Self) -> &mut T {
         Self::force(this);
@@ -89,12 +112,29 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
 
 impl<T, F> LazyLock<T, F> {
     /// The value, if it is there. Never blocks.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::LazyLock;
+    ///
+    /// let lazy = LazyLock::new(|| 42);
+    /// assert_eq!(LazyLock::get(&lazy), None);
+    /// LazyLock::force(&lazy);
+    /// assert_eq!(LazyLock::get(&lazy), Some(&42));
+    /// ```
     #[inline]
     pub fn get(this: &Self) -> Option<&T> {
         this.value.get()
     }
 
     /// The value, if it is there.
+    ///
+    /// ```
+    /// use gort::sync::LazyLock;
+    ///
+    /// let mut lazy = LazyLock::new(|| 42);
+    /// assert_eq!(LazyLock::get_mut(&mut lazy), None);
+    /// ```
     pub fn get_mut(this: &mut Self) -> Option<&mut T> {
         this.value.get_mut()
     }

@@ -43,6 +43,13 @@ pub use self::semaphore::{Semaphore, SemaphorePermit};
 pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 
 /// An unused [`Once`].
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// #[allow(deprecated)]
+/// static START: gort::sync::Once = gort::sync::ONCE_INIT;
+/// START.call_once(|| println!("once"));
+/// ```
 #[cfg(gort_runtime)]
 #[deprecated(note = "std deprecates it: use Once::new()")]
 #[allow(clippy::declare_interior_mutable_const)]

@@ -60,11 +60,31 @@ pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
 }
 
 /// The sending end of a [`channel()`]. Clones send on the same channel.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let (tx, rx) = gort::sync::mpsc::channel();
+/// let other = tx.clone();
+/// tx.send(1).unwrap();
+/// other.send(2).unwrap();
+/// drop((tx, other));
+/// assert_eq!(rx.iter().count(), 2);
+/// ```
 pub struct Sender<T> {
     tx: channel::Sender<T>,
 }
 
 /// The sending end of a [`sync_channel`]. Clones send on the same channel.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let (tx, rx) = gort::sync::mpsc::sync_channel(0);
+/// let other = tx.clone();
+/// gort::go!(move || other.send(1).unwrap());
+/// assert_eq!(rx.recv(), Ok(1));
+/// # });
+/// ```
 pub struct SyncSender<T> {
     tx: channel::Sender<T>,
 }
@@ -94,6 +114,14 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The receiver is gone: the message comes back.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let (tx, rx) = gort::sync::mpsc::channel();
+    /// tx.send(1).unwrap();
+    /// drop(rx);
+    /// assert_eq!(tx.send(2).unwrap_err().0, 2);
+    /// ```
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
         self.tx.send(t).map_err(|e| SendError(e.0))
     }
@@ -104,6 +132,15 @@ impl<T> SyncSender<T> {
     ///
     /// # Errors
     /// The receiver is gone: the message comes back.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::sync::mpsc::sync_channel(1);
+    /// gort::go!(move || (1..=3).for_each(|i| tx.send(i).unwrap()));
+    /// assert_eq!(rx.iter().sum::<i32>(), 6);
+    /// # });
+    /// ```
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
         self.tx.send(t).map_err(|e| SendError(e.0))
     }
@@ -112,6 +149,15 @@ impl<T> SyncSender<T> {
     ///
     /// # Errors
     /// The channel is full, or the receiver is gone: the message comes back.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::mpsc::{TrySendError, sync_channel};
+    ///
+    /// let (tx, _rx) = sync_channel(1);
+    /// assert_eq!(tx.try_send(1), Ok(()));
+    /// assert_eq!(tx.try_send(2), Err(TrySendError::Full(2)));
+    /// ```
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
         self.tx.try_send(t).map_err(|e| match e {
             channel::TrySendError::Full(t) => TrySendError::Full(t),
@@ -132,6 +178,15 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// There is none, and all senders are gone.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let (tx, rx) = gort::sync::mpsc::channel();
+    /// tx.send(1).unwrap();
+    /// drop(tx);
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// assert!(rx.recv().is_err(), "all senders are gone");
+    /// ```
     pub fn recv(&self) -> Result<T, RecvError> {
         self.rx.recv().map_err(|_| RecvError)
     }
@@ -140,6 +195,16 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// There is none now, or there will never be one.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::mpsc::{TryRecvError, channel};
+    ///
+    /// let (tx, rx) = channel();
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    /// tx.send(1).unwrap();
+    /// assert_eq!(rx.try_recv(), Ok(1));
+    /// ```
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.rx.try_recv().map_err(|e| match e {
             channel::TryRecvError::Empty => TryRecvError::Empty,
@@ -151,6 +216,15 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// The time has come, or there is no message and all senders are gone.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::mpsc::{RecvTimeoutError, channel};
+    /// use std::time::Duration;
+    ///
+    /// let (_tx, rx) = channel::<i32>();
+    /// assert_eq!(rx.recv_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout));
+    /// ```
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.rx.recv_timeout(timeout).map_err(|e| match e {
             channel::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
@@ -159,29 +233,74 @@ impl<T> Receiver<T> {
     }
 
     /// Messages until all senders are gone; blocks for each.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let (tx, rx) = gort::sync::mpsc::channel();
+    /// (1..=3).for_each(|i| tx.send(i).unwrap());
+    /// drop(tx);
+    /// assert_eq!(rx.iter().collect::<Vec<i32>>(), [1, 2, 3]);
+    /// ```
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { rx: self }
     }
 
     /// Messages that need no waiting.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let (tx, rx) = gort::sync::mpsc::channel();
+    /// (1..=3).for_each(|i| tx.send(i).unwrap());
+    /// assert_eq!(rx.try_iter().sum::<i32>(), 6);
+    /// assert_eq!(rx.try_iter().next(), None, "there is a sender still");
+    /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { rx: self }
     }
 }
 
 /// A blocking iterator over messages; see [`Receiver::iter`].
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let (tx, rx) = gort::sync::mpsc::channel();
+/// (1..=3).for_each(|i| tx.send(i).unwrap());
+/// drop(tx);
+/// let mut messages = rx.iter();
+/// assert_eq!(messages.next(), Some(1));
+/// assert_eq!(messages.last(), Some(3));
+/// ```
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     rx: &'a Receiver<T>,
 }
 
 /// A non-blocking iterator over messages; see [`Receiver::try_iter`].
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let (tx, rx) = gort::sync::mpsc::channel();
+/// (1..=3).for_each(|i| tx.send(i).unwrap());
+/// let mut messages = rx.try_iter();
+/// assert_eq!(messages.next(), Some(1));
+/// assert_eq!(messages.count(), 2);
+/// ```
 #[derive(Debug)]
 pub struct TryIter<'a, T> {
     rx: &'a Receiver<T>,
 }
 
 /// A blocking iterator over messages that owns its receiver.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let (tx, rx) = gort::sync::mpsc::channel();
+/// (1..=3).for_each(|i| tx.send(i).unwrap());
+/// drop(tx);
+/// for (n, message) in rx.into_iter().enumerate() {
+///     assert_eq!(message, n + 1);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct IntoIter<T> {
     rx: Receiver<T>,

@@ -69,6 +69,15 @@ impl<T: ?Sized> std::panic::UnwindSafe for Mutex<T> {}
 
 /// The right to the data of a [`Mutex`]; dropping it unlocks. It may move between threads with its
 /// goroutine but is not `Send`, as std's.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let mutex = gort::sync::Mutex::new(1);
+/// let mut guard = mutex.lock().unwrap();
+/// *guard += 1;
+/// drop(guard);
+/// assert_eq!(*mutex.lock().unwrap(), 2);
+/// ```
 #[must_use = "if unused the Mutex will immediately unlock"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
@@ -82,6 +91,14 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 impl<T> Mutex<T> {
     const_fn! {
         /// An unlocked mutex.
+        ///
+        /// ```
+        /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+        /// use gort::sync::Mutex;
+        ///
+        /// static COUNT: Mutex<u32> = Mutex::new(0);
+        /// *COUNT.lock().unwrap() += 1;
+        /// ```
         pub const fn new(value: T) -> Self {
             Self { raw: RawMutex::new(), poisoned: AtomicBool::new(false), data: UnsafeCell::new(value) }
         }
@@ -91,6 +108,11 @@ impl<T> Mutex<T> {
     ///
     /// # Errors
     /// When poisoned; the data is inside.
+    ///
+    /// ```
+    /// let mutex = gort::sync::Mutex::new(5);
+    /// assert_eq!(mutex.into_inner().unwrap(), 5);
+    /// ```
     pub fn into_inner(self) -> LockResult<T> {
         let poisoned = self.is_poisoned();
         let data = self.data.into_inner();
@@ -104,6 +126,17 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// When poisoned; the guard is inside.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let mutex = gort::sync::Mutex::new(0);
+    /// gort::scope(|s| {
+    ///     for _ in 0..4 {
+    ///         s.spawn(|| *mutex.lock().unwrap() += 1);
+    ///     }
+    /// });
+    /// assert_eq!(*mutex.lock().unwrap(), 4);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
@@ -119,6 +152,17 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// `WouldBlock` when it is held, `Poisoned` when poisoned.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::{Mutex, TryLockError};
+    ///
+    /// let mutex = Mutex::new(5);
+    /// let guard = mutex.try_lock().unwrap();
+    /// assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock)));
+    /// drop(guard);
+    /// assert_eq!(*mutex.try_lock().unwrap(), 5);
+    /// ```
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         if !self.raw.try_lock() {
@@ -136,12 +180,42 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Whether a holder has panicked.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::Mutex;
+    ///
+    /// let mutex = Mutex::new(5);
+    /// let panics = || {
+    ///     let _guard = mutex.lock().unwrap();
+    ///     panic!("with the lock");
+    /// };
+    /// assert!(gort::catch_unwind(panics).is_err());
+    /// assert!(mutex.is_poisoned());
+    /// let data = mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    /// assert_eq!(*data, 5);
+    /// ```
     #[inline]
     pub fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }
 
     /// Forgets that.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::Mutex;
+    ///
+    /// let mutex = Mutex::new(5);
+    /// let panics = || {
+    ///     let _guard = mutex.lock().unwrap();
+    ///     panic!("with the lock");
+    /// };
+    /// assert!(gort::catch_unwind(panics).is_err());
+    /// *mutex.lock().unwrap_err().into_inner() = 0;
+    /// mutex.clear_poison();
+    /// assert_eq!(*mutex.lock().unwrap(), 0);
+    /// ```
     pub fn clear_poison(&self) {
         self.poisoned.store(false, Ordering::Relaxed);
     }
@@ -150,6 +224,12 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// When poisoned; the borrow is inside.
+    ///
+    /// ```
+    /// let mut mutex = gort::sync::Mutex::new(5);
+    /// *mutex.get_mut().unwrap() = 6;
+    /// assert_eq!(mutex.into_inner().unwrap(), 6);
+    /// ```
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
         let poisoned = self.is_poisoned();
         let data = self.data.get_mut();

@@ -80,6 +80,14 @@ impl Drop for Running<'_> {
 impl Once {
     const_fn! {
         /// Nothing has run.
+        ///
+        /// ```
+        /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+        /// use gort::sync::Once;
+        ///
+        /// static START: Once = Once::new();
+        /// START.call_once(|| println!("once"));
+        /// ```
         pub const fn new() -> Self {
             Self { state: AtomicU32::new(INCOMPLETE), waiters: Monitor::new(()) }
         }
@@ -90,6 +98,14 @@ impl Once {
     ///
     /// # Panics
     /// With `f`'s panic, and when an earlier one has panicked.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let once = gort::sync::Once::new();
+    /// let mut runs = 0;
+    /// (0..3).for_each(|_| once.call_once(|| runs += 1));
+    /// assert_eq!(runs, 1);
+    /// ```
     #[track_caller]
     pub fn call_once<F: FnOnce()>(&self, f: F) {
         if !self.is_completed() {
@@ -101,6 +117,15 @@ impl Once {
     ///
     /// # Panics
     /// With `f`'s panic.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let once = gort::sync::Once::new();
+    /// assert!(gort::catch_unwind(|| once.call_once(|| panic!("boom"))).is_err());
+    /// assert!(gort::catch_unwind(|| once.call_once(|| ())).is_err(), "poisoned");
+    /// once.call_once_force(|state| assert!(state.is_poisoned()));
+    /// assert!(once.is_completed());
+    /// ```
     #[track_caller]
     pub fn call_once_force<F: FnOnce(&OnceState)>(&self, f: F) {
         if !self.is_completed() {
@@ -109,6 +134,14 @@ impl Once {
     }
 
     /// Whether a function has run to its end.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let once = gort::sync::Once::new();
+    /// assert!(!once.is_completed());
+    /// once.call_once(|| ());
+    /// assert!(once.is_completed());
+    /// ```
     #[inline]
     pub fn is_completed(&self) -> bool {
         // Acquire: pairs with the Release in `Running`.
@@ -119,6 +152,17 @@ impl Once {
     ///
     /// # Panics
     /// When one has panicked.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::sync::Once;
+    ///
+    /// static START: Once = Once::new();
+    /// gort::go!(|| START.call_once(|| println!("once")));
+    /// START.wait();
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         self.wait_for(|state| matches!(state, COMPLETE | POISONED));
@@ -128,6 +172,14 @@ impl Once {
     }
 
     /// [`wait`](Self::wait), also past functions that panic.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let once = gort::sync::Once::new();
+    /// assert!(gort::catch_unwind(|| once.call_once(|| panic!("boom"))).is_err());
+    /// once.call_once_force(|_| ());
+    /// once.wait_force();
+    /// ```
     #[track_caller]
     pub fn wait_force(&self) {
         self.wait_for(|state| state == COMPLETE);
@@ -201,6 +253,11 @@ impl fmt::Debug for Once {
 
 impl OnceState {
     /// Whether an earlier function has panicked.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// gort::sync::Once::new().call_once_force(|state| assert!(!state.is_poisoned()));
+    /// ```
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
     }

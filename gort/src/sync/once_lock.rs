@@ -43,17 +43,40 @@ pub struct OnceLock<T> {
 
 impl<T> OnceLock<T> {
     /// Without a value.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::OnceLock;
+    ///
+    /// static NAME: OnceLock<String> = OnceLock::new();
+    /// assert_eq!(NAME.get_or_init(|| "gort".into()), "gort");
+    /// ```
     pub const fn new() -> Self {
         Self { once: Once::new(), value: Cell::new() }
     }
 
     /// The value, if there is one. Never blocks.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let cell = gort::sync::OnceLock::new();
+    /// assert_eq!(cell.get(), None);
+    /// cell.set(1).unwrap();
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let mut cell = gort::sync::OnceLock::from(1);
+    /// *cell.get_mut().unwrap() += 1;
+    /// assert_eq!(cell.get(), Some(&2));
+    /// ```
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut()
     }
@@ -62,6 +85,13 @@ impl<T> OnceLock<T> {
     ///
     /// # Errors
     /// There was a value: `value` comes back.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let cell = gort::sync::OnceLock::new();
+    /// assert_eq!(cell.set(1), Ok(()));
+    /// assert_eq!(cell.set(2), Err(2));
+    /// ```
     #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
@@ -74,6 +104,13 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     /// With `f`'s panic.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let cell = gort::sync::OnceLock::new();
+    /// assert_eq!(cell.get_or_init(|| 1), &1);
+    /// assert_eq!(cell.get_or_init(|| unreachable!()), &1);
+    /// ```
     #[track_caller]
     pub fn get_or_init<F: FnOnce() -> T>(&self, f: F) -> &T {
         if let Some(value) = self.get() {
@@ -87,6 +124,17 @@ impl<T> OnceLock<T> {
     }
 
     /// Blocks until there is a value. May move the goroutine to another thread.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::sync::OnceLock;
+    ///
+    /// static ANSWER: OnceLock<i32> = OnceLock::new();
+    /// gort::go!(|| ANSWER.set(42).unwrap());
+    /// assert_eq!(ANSWER.wait(), &42);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> &T {
         self.once.wait_force();
@@ -94,11 +142,24 @@ impl<T> OnceLock<T> {
     }
 
     /// The value, if there is one.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let cell = gort::sync::OnceLock::from("value");
+    /// assert_eq!(cell.into_inner(), Some("value"));
+    /// ```
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
 
     /// Takes the value out; it is unset again.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let mut cell = gort::sync::OnceLock::from(1);
+    /// assert_eq!(cell.take(), Some(1));
+    /// assert_eq!(cell.get(), None);
+    /// ```
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()
     }

@@ -71,6 +71,15 @@ impl<T: ?Sized> std::panic::UnwindSafe for RwLock<T> {}
 
 impl<T> RwLock<T> {
     /// An unlocked lock.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::RwLock;
+    ///
+    /// static SETTINGS: RwLock<Vec<u8>> = RwLock::new(Vec::new());
+    /// SETTINGS.write().unwrap().push(1);
+    /// assert_eq!(SETTINGS.read().unwrap().len(), 1);
+    /// ```
     pub const fn new(value: T) -> Self {
         Self { raw: RawRwLock::new(), poisoned: AtomicBool::new(false), data: UnsafeCell::new(value) }
     }
@@ -79,6 +88,11 @@ impl<T> RwLock<T> {
     ///
     /// # Errors
     /// When poisoned; the data is inside.
+    ///
+    /// ```
+    /// let lock = gort::sync::RwLock::new(5);
+    /// assert_eq!(lock.into_inner().unwrap(), 5);
+    /// ```
     pub fn into_inner(self) -> LockResult<T> {
         let poisoned = self.is_poisoned();
         let data = self.data.into_inner();
@@ -95,6 +109,13 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     /// When there are 2^30 readers.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let lock = gort::sync::RwLock::new(5);
+    /// let (one, other) = (lock.read().unwrap(), lock.read().unwrap());
+    /// assert_eq!(*one, *other);
+    /// ```
     #[doc(alias = "RLock")]
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
@@ -107,6 +128,13 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// When poisoned; the guard is inside.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let lock = gort::sync::RwLock::new(5);
+    /// *lock.write().unwrap() += 1;
+    /// assert_eq!(*lock.read().unwrap(), 6);
+    /// ```
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         park::check_preempt();
@@ -122,6 +150,15 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     /// When there are 2^30 readers.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let lock = gort::sync::RwLock::new(5);
+    /// let writer = lock.write().unwrap();
+    /// assert!(lock.try_read().is_err());
+    /// drop(writer);
+    /// assert_eq!(*lock.try_read().unwrap(), 5);
+    /// ```
     #[doc(alias = "TryRLock")]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         if !self.raw.try_read() {
@@ -134,6 +171,15 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// `WouldBlock` when somebody reads or writes, `Poisoned` when poisoned.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let lock = gort::sync::RwLock::new(5);
+    /// let reader = lock.read().unwrap();
+    /// assert!(lock.try_write().is_err());
+    /// drop(reader);
+    /// *lock.try_write().unwrap() += 1;
+    /// ```
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         if !self.raw.try_write() {
             return Err(TryLockError::WouldBlock);
@@ -147,11 +193,38 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Whether a writer has panicked.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(5);
+    /// let panics = || {
+    ///     let _guard = lock.write().unwrap();
+    ///     panic!("with the lock");
+    /// };
+    /// assert!(gort::catch_unwind(panics).is_err());
+    /// assert!(lock.is_poisoned());
+    /// ```
     pub fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }
 
     /// Forgets that.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(5);
+    /// let panics = || {
+    ///     let _guard = lock.write().unwrap();
+    ///     panic!("with the lock");
+    /// };
+    /// assert!(gort::catch_unwind(panics).is_err());
+    /// lock.clear_poison();
+    /// assert_eq!(*lock.read().unwrap(), 5);
+    /// ```
     pub fn clear_poison(&self) {
         self.poisoned.store(false, Ordering::Relaxed);
     }
@@ -160,6 +233,12 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// When poisoned; the borrow is inside.
+    ///
+    /// ```
+    /// let mut lock = gort::sync::RwLock::new(5);
+    /// *lock.get_mut().unwrap() = 6;
+    /// assert_eq!(lock.into_inner().unwrap(), 6);
+    /// ```
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
         let poisoned = self.is_poisoned();
         let data = self.data.get_mut();

@@ -13,6 +13,13 @@ use super::raw_rwlock::RawRwLock;
 
 /// The right to read the data of an [`RwLock`]; dropping it gives it up. It may move between threads
 /// with its goroutine but is not `Send`, as std's.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let lock = gort::sync::RwLock::new(5);
+/// let guard = lock.read().unwrap();
+/// assert_eq!(*guard, 5);
+/// ```
 #[must_use = "if unused the RwLock will immediately unlock"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     /// Not the lock itself: who may only read may take the data for something that lives shorter, as with `&T`.
@@ -21,6 +28,15 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 }
 
 /// The right to the data of an [`RwLock`]; dropping it gives it up. Not `Send`, as std's.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// let lock = gort::sync::RwLock::new(5);
+/// let mut guard = lock.write().unwrap();
+/// *guard += 1;
+/// drop(guard);
+/// assert_eq!(*lock.read().unwrap(), 6);
+/// ```
 #[must_use = "if unused the RwLock will immediately unlock"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,

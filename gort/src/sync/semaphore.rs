@@ -74,12 +74,31 @@ pub struct SemaphorePermit<'a> {
 impl Semaphore {
     const_fn! {
         /// With `permits` permits.
+        ///
+        /// ```
+        /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+        /// static CONNECTIONS: gort::sync::Semaphore = gort::sync::Semaphore::new(10);
+        /// assert_eq!(CONNECTIONS.available_permits(), 10);
+        /// ```
         pub const fn new(permits: usize) -> Self {
             Self { state: Monitor::new(State { permits, waiting: 0 }) }
         }
     }
 
     /// Blocks until there is a permit and takes it. May move the goroutine to another thread.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let semaphore = gort::sync::Semaphore::new(2);
+    /// gort::scope(|s| {
+    ///     for _ in 0..10 {
+    ///         s.spawn(|| {
+    ///             let _permit = semaphore.acquire();
+    ///             // … at most two at a time …
+    ///         });
+    ///     }
+    /// });
+    /// ```
     #[doc(alias = "Acquire")]
     #[track_caller]
     pub fn acquire(&self) -> SemaphorePermit<'_> {
@@ -115,17 +134,38 @@ impl Semaphore {
     }
 
     /// Takes a permit if there is one and nobody waits for it.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let semaphore = gort::sync::Semaphore::new(1);
+    /// let permit = semaphore.try_acquire();
+    /// assert!(permit.is_some() && semaphore.try_acquire().is_none());
+    /// ```
     #[doc(alias = "TryAcquire")]
     pub fn try_acquire(&self) -> Option<SemaphorePermit<'_>> {
         self.try_acquire_many(1)
     }
 
     /// Takes `n` permits if there are as many and nobody waits for them.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let semaphore = gort::sync::Semaphore::new(3);
+    /// assert!(semaphore.try_acquire_many(4).is_none());
+    /// assert_eq!(semaphore.try_acquire_many(3).unwrap().permits(), 3);
+    /// ```
     pub fn try_acquire_many(&self, n: usize) -> Option<SemaphorePermit<'_>> {
         self.state.with(|s| s.take(n)).then(|| SemaphorePermit { semaphore: self, n })
     }
 
     /// How many permits nobody has.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let semaphore = gort::sync::Semaphore::new(3);
+    /// let _permit = semaphore.acquire();
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
     pub fn available_permits(&self) -> usize {
         self.state.with(|s| s.permits)
     }
@@ -134,6 +174,18 @@ impl Semaphore {
     ///
     /// # Panics
     /// When there would be more than `usize::MAX`.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::sync::{Arc, Semaphore};
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(0));
+    /// let theirs = semaphore.clone();
+    /// gort::go!(move || theirs.add_permits(2));
+    /// semaphore.acquire_many(2).forget();
+    /// # });
+    /// ```
     #[doc(alias = "Release")]
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
@@ -170,11 +222,24 @@ impl fmt::Debug for Semaphore {
 
 impl SemaphorePermit<'_> {
     /// How many it stands for.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let semaphore = gort::sync::Semaphore::new(3);
+    /// assert_eq!(semaphore.acquire_many(2).permits(), 2);
+    /// ```
     pub fn permits(&self) -> usize {
         self.n
     }
 
     /// The permits are not given back: the semaphore has fewer from now on.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let semaphore = gort::sync::Semaphore::new(3);
+    /// semaphore.acquire().forget();
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
     pub fn forget(mut self) {
         self.n = 0;
     }

@@ -55,6 +55,11 @@ impl Default for Inner {
 
 impl WaitGroup {
     /// Nothing to be done.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// gort::sync::WaitGroup::new().wait(); // nothing to be done
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
@@ -63,6 +68,17 @@ impl WaitGroup {
     ///
     /// # Panics
     /// When the count becomes negative, as in Go.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let wg = gort::sync::WaitGroup::new();
+    /// wg.add(2);
+    /// let theirs = wg.clone();
+    /// gort::go!(move || theirs.add(-2));
+    /// wg.wait();
+    /// # });
+    /// ```
     #[track_caller]
     pub fn add(&self, delta: i64) {
         // AcqRel: what was done before each `done` happens before the wait returns.
@@ -77,12 +93,34 @@ impl WaitGroup {
     ///
     /// # Panics
     /// When there was none.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let wg = gort::sync::WaitGroup::new();
+    /// wg.add(1);
+    /// wg.done();
+    /// wg.wait();
+    /// ```
     #[track_caller]
     pub fn done(&self) {
         self.add(-1);
     }
 
     /// Blocks until the count is zero. May move the goroutine to another thread.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::sync::WaitGroup;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// static RUNS: AtomicU32 = AtomicU32::new(0);
+    /// let wg = WaitGroup::new();
+    /// (0..3).for_each(|_| wg.go(|| drop(RUNS.fetch_add(1, Ordering::Relaxed))));
+    /// wg.wait();
+    /// assert_eq!(RUNS.load(Ordering::Relaxed), 3);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         park::check_preempt();
@@ -93,6 +131,16 @@ impl WaitGroup {
 
     /// Starts `f` as a goroutine that is counted: Go's `WaitGroup.Go`. It is counted out on every path,
     /// also when it panics.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let wg = gort::sync::WaitGroup::new();
+    /// wg.go(|| println!("from a goroutine"));
+    /// wg.go(|| gort::goexit());
+    /// wg.wait();
+    /// # });
+    /// ```
     #[inline(always)]
     #[track_caller]
     pub fn go<F>(&self, f: F)

@@ -31,6 +31,12 @@ impl Ticker {
     ///
     /// # Panics
     /// With Go's text when `period` is zero; when no runtime runs.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// let ticker = gort::time::Ticker::new(std::time::Duration::from_millis(1));
+    /// assert!(ticker.channel().recv().is_ok());
+    /// ```
     #[track_caller]
     pub fn new(period: Duration) -> Self {
         assert!(!period.is_zero(), "non-positive interval for NewTicker");

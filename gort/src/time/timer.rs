@@ -34,6 +34,15 @@ impl Timer {
     ///
     /// # Panics
     /// When no runtime runs.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// use gort::time::{Duration, Instant, Timer};
+    ///
+    /// let begin = Instant::now();
+    /// let timer = Timer::new(Duration::from_millis(1));
+    /// assert!(timer.channel().recv().unwrap() - begin >= Duration::from_millis(1));
+    /// ```
     #[track_caller]
     pub fn new(duration: Duration) -> Self {
         Self::start(Alarm::new(true), Action::Send, duration)
