@@ -58,6 +58,8 @@ pub(crate) struct P {
     pub(crate) lone_skip: Cell<u32>,
     /// Where the switches stood when sockets were last thought of; see `poller::is_due`.
     pub(crate) net_switches: Cell<u32>,
+    /// When its owner last thought of sockets.
+    pub(crate) net_looked: AtomicU64,
     /// Until which switch due timers wait for those who were readied before them; see `schedule::run_timers`.
     pub(crate) timer_hold: Cell<u32>,
     /// The time, if the goroutine that is about to park has just looked; 0 if not.
@@ -85,6 +87,7 @@ impl P {
             finished: AtomicU64::new(0),
             lone_skip: Cell::new(0),
             net_switches: Cell::new(0),
+            net_looked: AtomicU64::new(0),
             timer_hold: Cell::new(0),
             looked: Cell::new(0),
             rand: Rand::new(seed ^ (u64::from(id) << 32)),

@@ -6,12 +6,13 @@
 //!
 //! Who asks the kernel about sockets:
 //! - an M that has found nothing in the queues, before it steals ([`poll_now`]);
-//! - the net poller, for as long as it takes; there is one whenever all Ps are idle and a socket is registered,
-//!   as every M that falls asleep takes the role if nobody has it;
+//! - the net poller, for as long as it takes; there is one whenever all Ps are idle and a socket is registered:
+//!   an M that falls asleep takes the role if nobody has it, unless a P is busy that looks by itself ([`attended`]).
+//!   Beside such a P it would be woken for each event, two thread switches for what the P takes in batches for
+//!   nothing (measured: a third of all switches of an echo server);
 //! - a busy P, each 61 switches ([`is_due`]), but no more often than each [`OFTEN`];
-//! - sysmon, when nobody has for [`LATE`] ([`is_left_to_sysmon`]): goroutines that compute have all Ps. While
-//!   Ps poll by themselves it stays out: waking it for each event would cost a thread switch where the P takes
-//!   events in batches for nothing.
+//! - sysmon sees to it when nobody has for [`LATE`] ([`is_left_to_sysmon`]): goroutines compute. If a P is idle it has
+//!   an M become the net poller, else it looks itself.
 //!
 //! Whoever takes the [`netpoll::wake`] of another (they are events like all others) passes it on.
 //!
@@ -21,7 +22,7 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::m::M;
-use super::p::P;
+use super::p::{P, PStatus};
 use super::wake::{self, Dismissed, acquirep, take_nextp};
 use super::{SCHED, deadlock, thread};
 use crate::g::entry;
@@ -33,8 +34,9 @@ use crate::sys::clock::{self, NEVER};
 const SWITCHES: u32 = 61;
 /// Nanoseconds between two such looks at least: switches may be short, and a look costs dozens of them.
 const OFTEN: u64 = 20_000;
-/// Nanoseconds after the last look when sysmon takes over.
-const LATE: u64 = 200_000;
+/// Nanoseconds after its last look when a P does not look by itself any more. [`SWITCHES`] turns of a server that
+/// answers from memory are shorter.
+const LATE: u64 = 500_000;
 /// As many as this are worth waking another M for, if one could help; fewer, as a lone goroutine is.
 const MANY: usize = 8;
 
@@ -46,8 +48,10 @@ pub(super) fn is_due(pp: &'static P) -> bool {
 
 #[cold]
 fn is_time(pp: &'static P) -> bool {
-    let due = netpoll::last_poll() + OFTEN <= clock::nanotime();
+    let now = clock::nanotime();
+    let due = netpoll::last_poll() + OFTEN <= now;
     if !due {
+        pp.net_looked.store(now, Ordering::Relaxed);
         pp.net_switches.set(pp.runq.switches());
     }
     due
@@ -57,8 +61,10 @@ fn is_time(pp: &'static P) -> bool {
 #[inline(never)]
 pub(super) fn poll_now(mp: &'static M, pp: &'static P) -> bool {
     debug_assert!(mp.p().is_some_and(|own| ptr::eq(own, pp)));
+    let now = clock::nanotime();
     pp.net_switches.set(pp.runq.switches());
-    netpoll::polled(clock::nanotime());
+    pp.net_looked.store(now, Ordering::Relaxed);
+    netpoll::polled(now);
     let mut ready = Ready::new();
     netpoll::poll(0, &mut ready);
     pass_on(&ready);
@@ -146,9 +152,28 @@ pub(super) fn sockets_unattended() -> bool {
     netpoll::active() && SCHED.net_poller.load(Ordering::Relaxed).is_null()
 }
 
-/// Whether sysmon should wait for sockets between its rounds.
+/// Whether a P looks at sockets by itself. Its M takes the role when it falls asleep, or whoever hands the P on has
+/// another M do so. Under the scheduler's lock, so that this is later.
+fn attended() -> bool {
+    let now = clock::nanotime();
+    SCHED
+        .all_ps()
+        .any(|pp| pp.status() == PStatus::Running && now < pp.net_looked.load(Ordering::Relaxed) + LATE)
+}
+
+/// Whether sysmon should see to sockets between its rounds.
 pub(super) fn is_left_to_sysmon() -> bool {
     sockets_unattended() && netpoll::last_poll() + LATE <= clock::nanotime()
+}
+
+/// Whether an M was found to see to them: it looks, and falls asleep as the net poller if there is nothing.
+pub(super) fn leave_to_m() -> bool {
+    // With all Ps idle there was no thread for it.
+    let one_idle = (1..SCHED.procs()).contains(&SCHED.idle.idle_ps());
+    if one_idle {
+        wake::wakep();
+    }
+    one_idle
 }
 
 /// Sysmon's wait for sockets.
@@ -190,7 +215,7 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
                 SCHED.poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
                 SCHED.poll_until.store(next, Ordering::Relaxed);
             }
-            let net = may_net && sockets_unattended();
+            let net = may_net && sockets_unattended() && !attended();
             if net {
                 SCHED.net_poller.store(ptr::from_ref(mp).cast_mut(), Ordering::Relaxed);
             }

@@ -29,8 +29,8 @@ const SLICE: u64 = 10_000_000;
 const HOG: u64 = 1_000_000;
 /// Threads without a P, for each P, past which goroutines that compute are left alone.
 const CAP: u32 = 64;
-/// Switches between two looks up to which the goroutine that is seen may well be one that stays.
-const FEW: u32 = 8;
+/// Mean nanoseconds of a turn up to which a P counts as calm.
+const SHORT_TURN: u64 = 20_000;
 /// Nanoseconds that a goroutine runs from which on others that wait are worth the help of another M, whatever they share.
 const LONG_TURN: u64 = 5_000;
 /// For how long after a P was taken sysmon looks more often: programs that block do it again.
@@ -64,38 +64,23 @@ pub(crate) struct Retake {
     ticks: Vec<Tick>,
     /// Since when the global queue has never been seen empty.
     global_since: Option<u64>,
-    /// When a P was last taken.
+    /// When a P was last taken from a blocked thread.
     last: Option<u64>,
     /// When the last round was.
     round: u64,
-    claimed: Vec<(&'static P, &'static M)>,
-    suspicion: Suspicion,
+    claimed: Vec<(&'static P, &'static M, Reason)>,
     warned: bool,
 }
 
-/// Whether a goroutine that is seen for the first time is worth a second look soon: the more such looks have come to
-/// nothing lately, the fewer are.
-#[derive(Default)]
-struct Suspicion {
-    shift: u32,
-    skip: u32,
-}
-
-impl Suspicion {
-    fn look(&mut self) -> bool {
-        let look = self.skip == 0;
-        if look {
-            self.shift = (self.shift + 1).min(7);
-            self.skip = 1 << self.shift;
-        }
-        self.skip -= 1;
-        look
-    }
-
-    /// One had blocked.
-    fn paid(&mut self) {
-        *self = Self::default();
-    }
+/// What the kernel says of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thread {
+    /// It has had a processor since the last look; or there was no look.
+    Runs,
+    /// It wants one and has had none for most of the time: others, maybe of other processes, are before it.
+    Waits,
+    /// It sleeps. `still`: it has done nothing since the last look.
+    Sleeps { still: bool },
 }
 
 /// What sysmon's next sleep depends on.
@@ -103,9 +88,11 @@ impl Suspicion {
 pub(crate) struct Seen {
     /// Something waits behind a goroutine that has not switched since the last round.
     pub(crate) waiting: bool,
-    /// There is work, and a P was taken a short while ago, so that the next one may block at once; or a goroutine is
-    /// seen for the first time that may have blocked.
+    /// There is work, and a thread was blocked a short while ago, so that the next one may block at once; or one sleeps
+    /// that may have blocked.
     pub(crate) alert: bool,
+    /// All busy Ps switch often: nobody computes, nobody has blocked.
+    pub(crate) calm: bool,
 }
 
 impl Retake {
@@ -116,10 +103,13 @@ impl Retake {
         let due = SCHED.next_timer() <= now;
         let helped = SCHED.idle.idle_ps() > 0 || SCHED.idle.spinning() > 0;
         let global_late = self.global_since.is_some_and(|since| now - since >= HOG);
-        let mut stuck = global;
+        let mut stuck = false;
+        let mut still = false;
         let mut work_anywhere = global;
         let mut suspect = false;
         let mut slow = global;
+        let mut running = false;
+        let mut calm = true;
         let elapsed = now - std::mem::replace(&mut self.round, now);
         for (i, pp) in SCHED.all_ps().enumerate() {
             if self.ticks.len() <= i {
@@ -143,19 +133,24 @@ impl Retake {
             tick.slice(pp, now);
             let switched = tick.switched(pp, now);
             let same = switched == 0;
-            stuck |= queued && same;
             work_anywhere |= queued;
             slow |= queued && u64::from(switched) * LONG_TURN < elapsed;
             let mode = mp.claim.mode();
             let before = tick.mode.replace(mode);
             let retired = pp.attention.load(Ordering::Relaxed) & RETIRE != 0;
+            let work = queued || global || due;
+            let thread = if work { tick.look(mp, elapsed) } else { tick.forget() };
+            still |= same;
+            running = true;
+            calm &= u64::from(switched) * SHORT_TURN >= elapsed;
+            // One that waits for a processor would not be helped by an M that wants one too.
+            let asleep = matches!(thread, Thread::Sleeps { .. });
+            stuck |= queued && (same && thread != Thread::Waits || asleep);
             if mode.in_runtime() || helped && !retired {
-                tick.clock = None;
                 continue;
             }
-            let work = queued || global || due;
-            suspect |= work && (1..=FEW).contains(&switched);
-            let slept = work && tick.slept(mp) && same;
+            suspect |= asleep;
+            let slept = same && thread == Thread::Sleeps { still: true };
             let late = queued || global_late || due;
             let reason = if retired {
                 Reason::Retired
@@ -170,12 +165,11 @@ impl Retake {
             if reason == Reason::Hog && without_p >= CAP * SCHED.procs() {
                 self.warn();
             } else if mp.claim.claim() {
-                if reason == Reason::Blocked {
-                    self.suspicion.paid();
-                }
-                self.claimed.push((pp, mp));
+                self.claimed.push((pp, mp, reason));
             }
         }
+        // Ps that switch come to the global queue by themselves.
+        stuck |= global && (still || helped);
         let helps = !self.claimed.is_empty();
         if helps {
             self.hand_over(now);
@@ -184,16 +178,18 @@ impl Retake {
             wake::wakep();
         }
         let alert = self.last.is_some_and(|last| now - last < ALERT);
-        let alert = alert && work_anywhere || suspect && self.suspicion.look();
-        Seen { waiting: stuck, alert }
+        let alert = alert && work_anywhere || suspect;
+        Seen { waiting: stuck, alert, calm: running && calm && !stuck && !alert }
     }
 
     /// Steps 2 and 3 of the claims of this round.
     fn hand_over(&mut self, now: u64) {
         barrier::heavy();
-        for (pp, mp) in self.claimed.drain(..) {
+        for (pp, mp, reason) in self.claimed.drain(..) {
             if mp.claim.take(|| pp.owner().is_some_and(|owner| std::ptr::eq(owner, mp))) {
-                self.last = Some(now);
+                if reason == Reason::Blocked {
+                    self.last = Some(now);
+                }
                 SCHED.without_p.fetch_add(1, Ordering::Relaxed);
                 wake::detach(pp);
                 wake::handoffp(pp);
@@ -234,11 +230,30 @@ impl Tick {
         switched
     }
 
-    /// Whether the thread has slept since the last look and still does.
-    fn slept(&mut self, mp: &'static M) -> bool {
+    /// What the thread has done since the last look, `elapsed` nanoseconds ago.
+    fn look(&mut self, mp: &'static M, elapsed: u64) -> Thread {
         let tid = mp.tid.load(Ordering::Relaxed);
-        let clock = thread::cpu_time(tid).map(|clock| (tid, clock));
-        let before = std::mem::replace(&mut self.clock, clock);
-        clock.is_some() && clock == before && thread::is_asleep(tid)
+        let used = thread::cpu_time(tid).map(|used| (tid, used));
+        let before = std::mem::replace(&mut self.clock, used);
+        let ran = match (before, used) {
+            (Some((was, before)), Some((tid, used))) if was == tid => Some(used - before),
+            _ => None,
+        };
+        // The kernel is asked for its state only if it can have slept.
+        if ran.is_some_and(|ran| ran >= elapsed - elapsed / 8) {
+            Thread::Runs
+        } else if used.is_some() && thread::is_asleep(tid) {
+            Thread::Sleeps { still: ran == Some(0) }
+        } else if ran.is_some_and(|ran| ran < elapsed / 2) {
+            Thread::Waits
+        } else {
+            Thread::Runs
+        }
+    }
+
+    /// There is no need to look.
+    fn forget(&mut self) -> Thread {
+        self.clock = None;
+        Thread::Runs
     }
 }

@@ -36,12 +36,15 @@ const RUNNEXT_GRACE: u64 = 3_000;
 /// as it has not. At most what a sleep and a wake cost.
 pub(super) const LINGER_MAX: u64 = 20_000;
 const LINGER_MIN: u64 = 1_000;
+/// Up to when it has paid: what is found later costs more than a sleep.
+const LINGER_PAYS: u64 = 10_000;
 
-/// Whether spinning has found something.
-fn lingered(found: bool) {
+/// An M has spun for so many nanoseconds, and whether it has found something.
+fn lingered(spun: u64, found: bool) {
     let now = SCHED.linger.load(Ordering::Relaxed);
     // A race between two Ms loses a step, which does not matter.
-    let next = if found { (now * 2).min(LINGER_MAX) } else { (now - now / 4).max(LINGER_MIN) };
+    let paid = found && spun <= LINGER_PAYS;
+    let next = if paid { (now * 2).min(LINGER_MAX) } else { (now - now / 4).max(LINGER_MIN) };
     if next != now {
         SCHED.linger.store(next, Ordering::Relaxed);
     }
@@ -310,13 +313,14 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
             let until = now + SCHED.linger.load(Ordering::Relaxed);
             loop {
                 if let Some(gp) = steal(mp, pp) {
-                    mp.stole_at.set(clock::nanotime());
-                    lingered(true);
+                    let found = clock::nanotime();
+                    mp.stole_at.set(found);
+                    lingered(found - now, true);
                     return Ok(work_found(mp, gp));
                 }
                 // Timers may have readied goroutines to our own queues.
                 if let Some(gp) = pick_on_g0(mp) {
-                    lingered(true);
+                    lingered(clock::nanotime() - now, true);
                     return Ok(work_found(mp, gp));
                 }
                 if pp.attention.load(Ordering::Relaxed) != 0 || clock::nanotime() >= until {
@@ -326,7 +330,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
                     std::hint::spin_loop();
                 }
             }
-            lingered(false);
+            lingered(until - now, false);
         }
         if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
             // To be emptied, not laid aside.
