@@ -71,11 +71,10 @@ impl Side {
 
     /// The socket is gone: events that are still on their way are of an old generation. Gives the new one.
     pub(crate) fn renew(&self) -> u16 {
-        let generation = (self.word.load(Ordering::Relaxed) >> 48) as u16;
-        let generation = generation.wrapping_add(1);
-        // Nobody waits: waiters borrow the socket. An event of the old generation may race with this store and
-        // lose its effect, as it should; it cannot undo it, for it compares the whole word.
-        self.word.store(u64::from(generation) << 48, Ordering::Relaxed);
+        let generation = self.generation().wrapping_add(1);
+        // Nobody waits: waiters borrow the socket. A swap: an event of the old generation that comes at this very
+        // moment is before it, and loses its effect, or sees the new one.
+        self.word.swap(u64::from(generation) << 48, Ordering::Relaxed);
         self.deadline.store(NO_DEADLINE, Ordering::Relaxed);
         generation
     }
@@ -122,7 +121,8 @@ impl Side {
     /// it must park, and will be woken at once.
     #[must_use]
     pub(crate) fn withdraw(&self) -> bool {
-        self.word.fetch_and(!G, Ordering::AcqRel) & G != 0
+        // Relaxed: nothing is handed over. Who has taken it off has acquired what `publish` has released.
+        self.word.fetch_and(!G, Ordering::Relaxed) & G != 0
     }
 
     /// The kernel says that something has happened to the socket of this generation. Gives who waits, for the
@@ -136,6 +136,7 @@ impl Side {
             }
             let now = (word & !G) | READY | if hup { HUP } else { 0 };
             if now == word {
+                // A try is to come, after this by the kernel's lock.
                 return None;
             }
             // Acquire: pairs with `publish`. Release: with `reset`.
@@ -170,7 +171,8 @@ impl Side {
     /// Every operation fails from now on. Takes off who waits.
     #[must_use]
     pub(crate) fn close(&self) -> Option<usize> {
-        self.deadline.store(CLOSED, Ordering::Relaxed);
+        // A swap: what is set at this very moment comes before it, or not at all.
+        self.deadline.swap(CLOSED, Ordering::Relaxed);
         self.take()
     }
 
@@ -279,141 +281,4 @@ mod tests {
 }
 
 #[cfg(all(test, loom))]
-mod models {
-    use super::*;
-    use crate::g::commit::Commit;
-    use loom::sync::{Arc, Condvar, Mutex};
-    use loom::thread;
-
-    const SOMEBODY: usize = 0x7f00_0000_0080;
-
-    /// Every order in which the threads preempt each other up to three times.
-    fn check(model: impl Fn() + Sync + Send + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(3);
-        builder.check(model);
-    }
-
-    struct Socket {
-        side: Side,
-        commit: Commit,
-        /// What the kernel has.
-        data: AtomicU32,
-        readied: Mutex<u32>,
-        sleeps: Condvar,
-    }
-
-    impl Socket {
-        fn new() -> Arc<Self> {
-            Arc::new(Self {
-                side: Side::new(),
-                commit: Commit::new(),
-                data: AtomicU32::new(0),
-                readied: Mutex::new(0),
-                sleeps: Condvar::new(),
-            })
-        }
-
-        fn ready(&self, g: Option<usize>) {
-            if let Some(g) = g {
-                assert_eq!(g, SOMEBODY);
-                if self.commit.notify_taken() {
-                    self.goready();
-                }
-            }
-        }
-
-        fn goready(&self) {
-            *self.readied.lock().unwrap() += 1;
-            self.sleeps.notify_one();
-        }
-
-        /// A read: data, or the end by a deadline or a close. `park_commit` as `sched::park` has it.
-        fn read(&self) -> bool {
-            loop {
-                if self.side.deadline() != NO_DEADLINE {
-                    return false;
-                }
-                self.side.reset();
-                if self.data.load(Ordering::Acquire) > 0 {
-                    return true;
-                }
-                let _ = self.commit.begin();
-                let parks = self.side.publish(SOMEBODY) == Publish::Parks
-                    && !(self.side.deadline() != NO_DEADLINE && self.side.withdraw());
-                if parks {
-                    if !self.commit.commit() {
-                        self.goready();
-                    }
-                    let mut readied = self.readied.lock().unwrap();
-                    while *readied == 0 {
-                        readied = self.sleeps.wait(readied).unwrap();
-                    }
-                    assert_eq!(*readied, 1, "readied once");
-                    *readied = 0;
-                }
-                self.commit.end();
-            }
-        }
-    }
-
-    /// A read against an event: no event is lost. A lost one is a deadlock, which loom reports.
-    #[test]
-    fn no_event_is_lost() {
-        check(|| {
-            let s = Socket::new();
-            let poller = thread::spawn({
-                let s = s.clone();
-                move || {
-                    s.data.store(1, Ordering::Release);
-                    s.ready(s.side.event(0, false));
-                }
-            });
-            assert!(s.read());
-            poller.join().unwrap();
-        });
-    }
-
-    /// A read against a close and an event of an earlier socket: the one ends it, the other does nothing.
-    #[test]
-    fn a_close_ends_the_wait_and_a_stale_event_does_not() {
-        check(|| {
-            let s = Socket::new();
-            s.side.renew();
-            let stale = thread::spawn({
-                let s = s.clone();
-                move || assert_eq!(s.side.event(0, true), None)
-            });
-            let closer = thread::spawn({
-                let s = s.clone();
-                move || s.ready(s.side.close())
-            });
-            assert!(!s.read());
-            closer.join().unwrap();
-            stale.join().unwrap();
-            assert!(s.side.is_quiet());
-        });
-    }
-
-    /// A read against an event and a deadline that comes at the same time: one of them wakes, once.
-    #[test]
-    fn an_event_and_a_deadline() {
-        check(|| {
-            let s = Socket::new();
-            let poller = thread::spawn({
-                let s = s.clone();
-                move || {
-                    s.data.store(1, Ordering::Release);
-                    s.ready(s.side.event(0, false));
-                }
-            });
-            let mover = thread::spawn({
-                let s = s.clone();
-                move || s.ready(s.side.set_deadline(1))
-            });
-            let _ = s.read();
-            poller.join().unwrap();
-            mover.join().unwrap();
-        });
-    }
-}
+mod models;
