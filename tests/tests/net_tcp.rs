@@ -3,7 +3,7 @@
 mod api_support;
 mod net_support;
 
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -220,6 +220,37 @@ fn several_readers_get_all_bytes_once() {
     assert_eq!(sum.load(Ordering::Relaxed), 22_000);
 }
 
+/// A write is taken whole before the next begins.
+#[gort::test]
+fn what_several_write_is_not_mixed() {
+    let _limit = limit();
+    const LENGTH: usize = 1_000_000;
+    let (client, mut server) = pair();
+    let client = Arc::new(client);
+    let writers: Vec<_> = (0..6)
+        .map(|i| {
+            let client = client.clone();
+            gort::spawn(move || {
+                let half = vec![i; LENGTH / 2];
+                let n = match i % 2 {
+                    0 => (&*client).write(&half.repeat(2)),
+                    _ => (&*client).write_vectored(&[IoSlice::new(&half), IoSlice::new(&half)]),
+                };
+                assert_eq!(n.unwrap(), LENGTH);
+            })
+        })
+        .collect();
+    let mut seen = [false; 6];
+    for _ in 0..6 {
+        let mut message = vec![0; LENGTH];
+        server.read_exact(&mut message).unwrap();
+        let i = message[0];
+        assert!(message.iter().all(|&b| b == i), "two are mixed");
+        assert!(!std::mem::replace(&mut seen[usize::from(i)], true));
+    }
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+}
+
 #[gort::test]
 fn several_acceptors() {
     let _limit = limit();
@@ -364,10 +395,27 @@ fn a_reset_is_an_error() {
     assert_eq!(reader.join().unwrap(), Some(ErrorKind::ConnectionReset));
 }
 
-/// In a process of its own: descriptors are counted, and used up.
+/// In a process of its own, of one P.
+#[track_caller]
+fn program(name: &str) {
+    let mut command = std::process::Command::new("timeout");
+    command.args(["60", env!("CARGO_BIN_EXE_prog_net"), name]).env("GOMAXPROCS", "1");
+    let status = command.status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// They are counted, and used up.
 #[test]
-fn descriptors() -> io::Result<()> {
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_prog_net")).arg("descriptors").status()?;
-    assert!(status.success());
-    Ok(())
+fn descriptors() {
+    program("descriptors");
+}
+
+#[test]
+fn a_broken_pipe_is_an_error_and_no_signal() {
+    program("broken_pipe");
+}
+
+#[test]
+fn who_connects_or_looks_up_a_name_stops_nobody() {
+    program("nobody_stops");
 }

@@ -88,17 +88,31 @@ fn close_wakes_all_who_wait() {
     let server = Arc::new(server);
     let mut waiters = Vec::new();
     for _ in 0..3 {
-        let server = server.clone();
-        waiters.push(gort::spawn(move || (&*server).read(&mut [0; 8]).is_err()));
+        let reader = server.clone();
+        waiters.push(gort::spawn(move || (&*reader).read(&mut [0; 8]).unwrap_err().kind()));
         let listener = listener.clone();
-        waiters.push(gort::spawn(move || listener.accept().is_err()));
+        waiters.push(gort::spawn(move || listener.accept().map(drop).unwrap_err().kind()));
+        // The first of these has filled the buffers, the others wait for their turn. What it has sent is no error.
+        let writer = server.clone();
+        waiters.push(gort::spawn(move || (&*writer).write_all(&vec![0; 50_000_000]).unwrap_err().kind()));
     }
-    wait_for_io_waiters(6);
+    let (_sender, receiver) = gort::net::UnixDatagram::pair().unwrap();
+    let receiver = Arc::new(receiver);
+    waiters.push(gort::spawn({
+        let receiver = receiver.clone();
+        move || receiver.recv(&mut [0; 8]).unwrap_err().kind()
+    }));
+    waiters.push(gort::spawn({
+        let receiver = receiver.clone();
+        move || receiver.wait_readable().unwrap_err().kind()
+    }));
+    wait_for_io_waiters(11);
+    receiver.close();
     server.close();
     server.close();
     listener.close();
     for waiter in waiters {
-        assert!(waiter.join().unwrap());
+        assert_eq!(waiter.join().unwrap(), ErrorKind::NotConnected);
     }
     assert!((&*server).write(b"x").is_err());
     assert!(TcpStream::connect(listener.local_addr().unwrap()).is_err());

@@ -1,10 +1,13 @@
 //! Programs about sockets whose end, or whose descriptors, a test looks at. The argument chooses one.
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use gort::net::{TcpListener, TcpStream};
+use gort::net::{Shutdown, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 
 fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("/proc is there").count()
@@ -59,6 +62,120 @@ fn descriptors() {
         }
     }
     assert!(accepted > 0, "the listener lives on");
+}
+
+/// Nobody has to ignore SIGPIPE for it: what is written to who has left is an error.
+fn broken_pipe() {
+    // SAFETY: the disposition that a process has unless it, as std does, chooses another.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    tcp.shutdown(Shutdown::Write).unwrap();
+    let (mut unix, peer) = UnixStream::pair().unwrap();
+    drop(peer);
+    let (datagrams, peer) = UnixDatagram::pair().unwrap();
+    peer.shutdown(Shutdown::Both).unwrap();
+    for error in [
+        tcp.write(b"x").unwrap_err(),
+        tcp.write_vectored(&[IoSlice::new(b"x")]).unwrap_err(),
+        unix.write(b"x").unwrap_err(),
+        unix.write_vectored(&[IoSlice::new(b"x")]).unwrap_err(),
+        datagrams.send(b"x").unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    }
+}
+
+/// Addresses that take until somebody else has said something, and more stack than the goroutine has.
+struct Slow {
+    asked: Sender<()>,
+    answer: Mutex<Receiver<SocketAddr>>,
+}
+
+impl ToSocketAddrs for Slow {
+    type Iter = std::vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        std::hint::black_box([1_u8; 100 << 10]);
+        self.asked.send(()).unwrap();
+        Ok(vec![self.answer.lock().unwrap().recv().unwrap()].into_iter())
+    }
+}
+
+/// Others go on for a while.
+fn tick() {
+    (0..20).for_each(|_| gort::sleep(Duration::from_micros(100)));
+}
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").expect("/proc is there").count()
+}
+
+/// With GOMAXPROCS=1: whoever connects, or looks up a name, stops nobody.
+fn nobody_stops() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // SAFETY: shrinks the queue of a live listener.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let addr = listener.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(5)) {
+        held.push(stream);
+    }
+    for i in 0..100 {
+        gort::go!(move || match i % 2 {
+            0 => drop(TcpStream::connect(addr)),
+            _ => drop(TcpStream::connect_timeout(&addr, Duration::from_secs(60))),
+        });
+    }
+    while gort::runtime::stack(true).matches("[IO wait").count() < 100 {
+        gort::yield_now();
+    }
+    tick();
+    assert!(threads() < 20, "they need no threads: {}", threads());
+
+    let here = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let lookups: [fn(Slow) -> io::Result<()>; 5] = [
+        |slow| TcpStream::connect(slow).map(drop),
+        |slow| TcpListener::bind(slow).map(drop),
+        |slow| UdpSocket::bind(slow).map(drop),
+        |slow| UdpSocket::bind("127.0.0.1:0")?.connect(slow),
+        |slow| UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", slow).map(drop),
+    ];
+    for (i, lookup) in lookups.into_iter().enumerate() {
+        let (asked, was_asked) = channel();
+        let (answer, answers) = channel();
+        let slow = Slow { asked, answer: Mutex::new(answers) };
+        let builder = gort::Builder::new().stack_size(64 << 10);
+        let lookup = builder.spawn(move || lookup(slow)).unwrap();
+        while was_asked.try_recv().is_err() {
+            gort::yield_now();
+        }
+        tick();
+        assert!(!lookup.is_finished());
+        let local = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        answer.send(if i < 3 { local } else { here.local_addr().unwrap() }).unwrap();
+        // Nobody listens there; all else works.
+        assert_eq!(
+            lookup.join().unwrap().map_err(|e| e.kind()).err(),
+            (i == 0).then_some(ErrorKind::ConnectionRefused)
+        );
+    }
+
+    let dir = std::env::temp_dir().join(format!("gort-nobody-stops-{}", std::process::id()));
+    let listener = UnixListener::bind(&dir).unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let dir = dir.clone();
+            gort::spawn(move || UnixStream::connect(dir).map(drop))
+        })
+        .collect();
+    tick();
+    assert!(clients.iter().any(|client| !client.is_finished()), "the queue is full");
+    clients.iter().for_each(|_| drop(listener.accept().unwrap()));
+    clients.into_iter().for_each(|client| client.join().unwrap().unwrap());
+    std::fs::remove_file(dir).unwrap();
 }
 
 /// All goroutines wait, one of them for a socket that a plain child process will write to.
@@ -125,6 +242,8 @@ fn main() {
         Some("descriptors") => descriptors(),
         Some("no_deadlock") => no_deadlock(),
         Some("deadlock") => deadlock(),
+        Some("broken_pipe") => broken_pipe(),
+        Some("nobody_stops") => nobody_stops(),
         other => panic!("no such program: {other:?}"),
     }
 }
