@@ -91,6 +91,31 @@ fn selects(c: &mut Criterion) {
             }
         });
     });
+    let (full, _full_out) = bounded::<u64>(0);
+    c.bench_function("select_lone_send_default", |bench| {
+        bench.iter(|| {
+            select! {
+                send(black_box(&full), black_box(1)) -> sent => sent.is_ok(),
+                default => false,
+            }
+        });
+    });
+    let rest: Vec<_> = (0..6).map(|_| bounded::<u64>(1)).collect();
+    c.bench_function("select_eight_default", |bench| {
+        bench.iter(|| {
+            select! {
+                recv(black_box(&a)) -> v => v.unwrap(),
+                recv(black_box(&b)) -> v => v.unwrap(),
+                recv(rest[0].1) -> v => v.unwrap(),
+                recv(rest[1].1) -> v => v.unwrap(),
+                recv(rest[2].1) -> v => v.unwrap(),
+                recv(rest[3].1) -> v => v.unwrap(),
+                recv(rest[4].1) -> v => v.unwrap(),
+                recv(rest[5].1) -> v => v.unwrap(),
+                default => 0,
+            }
+        });
+    });
     c.bench_function("send_select_two", |bench| {
         bench.iter(|| {
             tx_a.send(black_box(1)).unwrap();

@@ -21,7 +21,8 @@
 //! - Bodies stand in no closure and in no labelled block: `break`, `continue`, `return` and `?` are the
 //!   surrounding function's.
 //! - A `recv` that is alone, but for a `default`, is a plain `recv`, `try_recv` or `recv_timeout`. A
-//!   `send` that is alone is not: its message must not be evaluated before it is selected.
+//!   `send` alone with `default` is a `try_send` in two steps: its message must not be evaluated, or moved, before it is
+//!   selected. Of a literal nobody can tell, so that is a plain `try_send`.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -82,6 +83,11 @@ impl Expansion {
             ([arm], default) if arm.message.is_none() => {
                 self.with_channels(std::slice::from_ref(arm), &self.receive(arm, default.as_ref()))
             }
+            ([arm @ Arm { message: Some(message), .. }], Some(Default { timeout: None, body }))
+                if is_literal(message) =>
+            {
+                self.with_channels(std::slice::from_ref(arm), &self.try_send(arm, message, body))
+            }
             (operations, default) => {
                 self.with_channels(operations, &self.choose(operations, default.as_ref()))
             }
@@ -138,6 +144,23 @@ impl Expansion {
         }
     }
 
+    /// The only operation is a send, of a literal, with a `default`.
+    fn try_send(&self, arm: &Arm, message: &Expr, default: &Body) -> TokenStream {
+        let gort = &self.gort;
+        let name = channel_name(0);
+        let default = braced(default);
+        let value = quote_spanned! {site()=>
+            sent.map_err(|error| #gort::channel::SendError(error.into_inner()))
+        };
+        let rest = bind(&value, &arm.pat, &arm.body);
+        quote_spanned! {site()=>
+            match #name.try_send(#message) {
+                ::core::result::Result::Err(#gort::channel::TrySendError::Full(_)) => #default
+                sent => { #rest }
+            }
+        }
+    }
+
     /// A `Select` of all operations.
     fn choose(&self, operations: &[Arm], default: Option<&Default>) -> TokenStream {
         let (gort, new) = (&self.gort, &self.new);
@@ -160,14 +183,20 @@ impl Expansion {
             let rest = bind(&complete, &arm.pat, &arm.body);
             cases.extend(quote_spanned!(site()=> #i => { #rest }));
         }
-        let (before, selected) = match default {
-            None => (quote!(), quote_spanned!(site()=> select.select())),
+        let of_all = |selected: TokenStream| quote_spanned!(site()=> { let mut select = #gort::channel::Select::#new(); #added #selected });
+        let (before, operation) = match default {
+            None => (quote!(), of_all(quote_spanned!(site()=> select.select()))),
+            // A send: a receive would be a `try_recv`.
+            Some(Default { timeout: None, .. }) if operations.len() == 1 => {
+                let name = channel_name(0);
+                (quote!(), quote_spanned!(site()=> #gort::__rt::try_select_send(#name)))
+            }
             Some(Default { timeout: None, .. }) => {
-                (quote!(), quote_spanned!(site()=> #gort::__rt::try_select(&mut select)))
+                (quote!(), of_all(quote_spanned!(site()=> #gort::__rt::try_select(&mut select))))
             }
             Some(Default { timeout: Some(timeout), .. }) => (
                 quote_spanned!(site()=> let timeout: ::core::time::Duration = #timeout;),
-                quote_spanned!(site()=> #gort::__rt::select_timeout(&mut select, timeout)),
+                of_all(quote_spanned!(site()=> #gort::__rt::select_timeout(&mut select, timeout))),
             ),
         };
         let last = match default {
@@ -179,16 +208,23 @@ impl Expansion {
         };
         quote_spanned! {site()=>
             #before
-            let operation = {
-                let mut select = #gort::channel::Select::#new();
-                #added
-                #selected
-            };
+            let operation = #operation;
             match operation.index() {
                 #cases
                 #last
             }
         }
+    }
+}
+
+/// Whether to evaluate it does nothing but make a value.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) => true,
+        Expr::Tuple(tuple) => tuple.elems.iter().all(is_literal),
+        Expr::Unary(unary) => matches!(unary.op, syn::UnOp::Neg(_)) && matches!(*unary.expr, Expr::Lit(_)),
+        Expr::Paren(paren) => is_literal(&paren.expr),
+        _ => false,
     }
 }
 

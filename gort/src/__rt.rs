@@ -5,7 +5,7 @@ use std::process::{ExitCode, Termination};
 
 pub use gort_macros::{go as go_impl, select as select_impl};
 
-pub use crate::channel::macros::{no_such_arm, none_selected, select_timeout, try_select};
+pub use crate::channel::macros::{no_such_arm, none_selected, select_timeout, try_select, try_select_send};
 use crate::sched::newproc::{Spec, getcallerpc, newproc};
 pub use crate::sched::rt0::Options;
 use crate::sched::{current, panic, park, rt0, schedinit};

@@ -76,3 +76,13 @@ fn panic_abort() {
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("all goroutines are asleep - deadlock!\n\ngoroutine 1 [park]:\n"), "{text}");
 }
+
+/// `try_recv` looked at an empty channel while what its own thread had sent before was not to be seen yet: of two that
+/// send to each other and then look, neither found anything. With a lock around each, as in Go, one does. Unoptimised
+/// there is too much between the two to see it.
+#[test]
+fn both_saw_nothing() {
+    let (output, text) = run(&program("abort"), "both_saw_nothing");
+    assert!(output.status.success(), "{text}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "neither in 0 rounds\n");
+}

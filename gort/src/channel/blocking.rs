@@ -38,7 +38,7 @@ impl<T> Chan<T> {
             self.announce(inner);
         }
         inner.sendq.push(&waiter);
-        self.set_receivable();
+        self.readiness(Side::Recv).set();
         self.park(WaitReason::ChanSend);
         if waiter.done.get() {
             // A receiver has taken it.
@@ -119,6 +119,7 @@ impl<T> Chan<T> {
             self.announce(inner);
         }
         inner.recvq.push(&waiter);
+        self.readiness(Side::Send).set();
         self.park(WaitReason::ChanReceive);
         // Then a sender has written it before it readied us.
         waiter.done.get()

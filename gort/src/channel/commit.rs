@@ -24,7 +24,7 @@ impl<T> Chan<T> {
     /// Commits to a receive if that needs no waiting. `stay` is for calls that are documented as not
     /// blocking: the goroutine stays on its thread.
     pub(crate) fn commit_recv(&self, token: &mut Token, stay: bool) -> bool {
-        if !self.may_receive() {
+        if !self.may(Side::Recv) {
             return false;
         }
         let scratch = token.scratch.as_mut_ptr();
@@ -49,6 +49,7 @@ impl<T> Chan<T> {
                 return true;
             }
             Got::Empty => {
+                self.readiness(Side::Recv).clear();
                 self.unlock();
                 return false;
             }
@@ -59,6 +60,9 @@ impl<T> Chan<T> {
 
     /// Commits to a send if that needs no waiting.
     pub(crate) fn commit_send(&self, token: &mut Token) -> bool {
+        if !self.may(Side::Send) {
+            return false;
+        }
         self.locked(|inner| {
             token.state = if inner.closed {
                 State::Closed
@@ -68,6 +72,7 @@ impl<T> Chan<T> {
                 inner.promised += 1;
                 State::Promised
             } else {
+                self.readiness(Side::Send).clear();
                 return false;
             };
             true
@@ -157,11 +162,13 @@ impl<T> Chan<T> {
                 if let Some(sender) = inner.refill() {
                     woken.push(sender);
                     self.drain(inner, &mut woken);
+                } else {
+                    self.readiness(Side::Send).set();
                 }
             }
             None => {
                 inner.buf.push_back(message);
-                self.set_receivable();
+                self.readiness(Side::Recv).set();
             }
         }
         self.unlock();
@@ -178,8 +185,9 @@ impl<T> Chan<T> {
             // SAFETY: just taken off, under the lock.
             unsafe { inner.hand_over(&receiver, message) };
             woken.push(receiver);
-            if let Some(sender) = inner.refill() {
-                woken.push(sender);
+            match inner.refill() {
+                Some(sender) => woken.push(sender),
+                None => self.readiness(Side::Send).set(),
             }
         }
     }
@@ -191,15 +199,20 @@ impl<T> Chan<T> {
         drop(old);
     }
 
-    /// Whether an operation would need no waiting.
+    /// Whether an operation of `gp`, which is queued nowhere, would need no waiting.
     pub(crate) fn is_ready(&self, side: Side, gp: &'static crate::g::G) -> bool {
-        self.locked(|inner| {
-            inner.closed
-                || match side {
-                    Side::Send => self.has_room(inner) || inner.recvq.has_other(gp),
-                    Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(gp),
+        self.may(side)
+            && self.locked(|inner| {
+                let ready = inner.closed
+                    || match side {
+                        Side::Send => self.has_room(inner) || inner.recvq.has_other(gp),
+                        Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(gp),
+                    };
+                if !ready {
+                    self.readiness(side).clear();
                 }
-        })
+                ready
+            })
     }
 
     /// Waits for a change, unless the operation needs no waiting now.

@@ -17,12 +17,13 @@ use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
 
+use super::readiness::{Readiness, may_go_on};
 use super::token;
 use super::{Receiver, Sender, TryRecvError, TrySendError};
 use crate::biased_lock::BiasedLock;
 use crate::g::After;
 use crate::g::wait_reason::WaitReason;
-use crate::primitive::{Arc, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use crate::primitive::{Arc, AtomicUsize, Ordering, UnsafeCell};
 use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, WaitQueue, Waiter};
 
@@ -35,10 +36,10 @@ pub(crate) struct Chan<T> {
     /// First: a channel is its lock's address to dumps, which look for it on stacks.
     lock: BiasedLock,
     inner: UnsafeCell<Inner<T>>,
-    /// 0 only if there is nothing to receive, and the channel is open: whoever looks without waiting need not take the
-    /// lock. Set under the lock with whatever makes it true; cleared by a receive that has found nothing. Relaxed: who has
-    /// learnt that a message was sent, or the channel closed, sees a 1 or what came later.
-    receivable: AtomicU32,
+    /// Whether there is something to receive, or the channel is closed.
+    receivable: Readiness,
+    /// Whether there is room, a receiver waits, or the channel is closed.
+    sendable: Readiness,
     /// `None` for no limit.
     cap: Option<usize>,
     senders: AtomicUsize,
@@ -104,7 +105,8 @@ impl<T> Chan<T> {
                 promised: 0,
                 closed: false,
             }),
-            receivable: AtomicU32::new(0),
+            receivable: Readiness::new(),
+            sendable: Readiness::new(),
             cap,
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
@@ -148,18 +150,19 @@ impl<T> Chan<T> {
         r
     }
 
-    /// There is something to receive now. The lock is held.
+    /// Of the operation on this side.
     #[inline(always)]
-    pub(super) fn set_receivable(&self) {
-        if self.receivable.load(Ordering::Relaxed) == 0 {
-            self.receivable.store(1, Ordering::Relaxed);
+    pub(super) fn readiness(&self, side: Side) -> &Readiness {
+        match side {
+            Side::Send => &self.sendable,
+            Side::Recv => &self.receivable,
         }
     }
 
-    /// Whether there is something to receive, or the channel is closed. It may be wrong in saying so.
+    /// Whether the operation may need no waiting.
     #[inline(always)]
-    pub(super) fn may_receive(&self) -> bool {
-        self.receivable.load(Ordering::Relaxed) != 0
+    pub(super) fn may(&self, side: Side) -> bool {
+        may_go_on(self.readiness(side).look())
     }
 
     /// Whether one more message, or promise of one, fits.
@@ -214,7 +217,7 @@ impl<T> Chan<T> {
         }
         if self.has_room(inner) {
             inner.buf.push_back(message);
-            self.set_receivable();
+            self.receivable.set();
             // SAFETY: the lock is held.
             unsafe { self.unlock_changed() };
             return Sent::Done;
@@ -222,11 +225,20 @@ impl<T> Chan<T> {
         Sent::Full(message)
     }
 
+    #[inline]
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        if !self.may(Side::Send) {
+            return Err(TrySendError::Full(message));
+        }
+        self.try_send_locked(message)
+    }
+
+    fn try_send_locked(&self, message: T) -> Result<(), TrySendError<T>> {
         match self.attempt_send(message) {
             Sent::Done => Ok(()),
             Sent::Closed(message) => Err(TrySendError::Disconnected(message)),
             Sent::Full(message) => {
+                self.sendable.clear();
                 self.unlock();
                 Err(TrySendError::Full(message))
             }
@@ -248,6 +260,9 @@ impl<T> Chan<T> {
             // SAFETY: the caller's word.
             unsafe { inner.take_first(place) };
             let sender = inner.refill();
+            if sender.is_none() {
+                self.sendable.set();
+            }
             inner.give_back();
             // SAFETY: the lock is held.
             unsafe { self.unlock_changed() };
@@ -272,16 +287,13 @@ impl<T> Chan<T> {
                 self.unlock();
                 Got::Closed
             }
-            None => {
-                self.receivable.store(0, Ordering::Relaxed);
-                Got::Empty
-            }
+            None => Got::Empty,
         }
     }
 
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
-        if !self.may_receive() {
+        if !self.may(Side::Recv) {
             return Err(TryRecvError::Empty);
         }
         let mut place = MaybeUninit::uninit();
@@ -297,6 +309,7 @@ impl<T> Chan<T> {
             Got::Message => Ok(()),
             Got::Closed => Err(TryRecvError::Disconnected),
             Got::Empty => {
+                self.receivable.clear();
                 self.unlock();
                 Err(TryRecvError::Empty)
             }
@@ -325,9 +338,7 @@ impl<T> Chan<T> {
             return false;
         }
         inner.queue(side).push(waiter);
-        if side == Side::Send {
-            self.set_receivable();
-        }
+        self.readiness(side.other()).set();
         // SAFETY: the lock is held.
         unsafe { self.unlock_changed() };
         true
@@ -340,7 +351,8 @@ impl<T> Chan<T> {
             if std::mem::replace(&mut inner.closed, true) {
                 return None;
             }
-            self.set_receivable();
+            self.receivable.set();
+            self.sendable.set();
             Some([inner.recvq.pop_all(), inner.sendq.pop_all(), inner.watchq.pop_all()])
         });
         let Some(waiters) = waiters else { return false };
@@ -411,6 +423,15 @@ impl<T> Chan<T> {
 pub(crate) enum Side {
     Send,
     Recv,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Send => Self::Recv,
+            Self::Recv => Self::Send,
+        }
+    }
 }
 
 impl<T> Inner<T> {

@@ -2,13 +2,26 @@
 
 use std::time::Duration;
 
-use super::{Select, SelectedOperation};
+use super::token::Token;
+use super::{Select, SelectedOperation, Sender};
 
 /// [`Select::try_select`], with an operation that stands for none. An `Option` would not do: to drop it
 /// is to borrow the channels, and the arm's body may move them.
 #[doc(hidden)]
 pub fn try_select<'a>(select: &mut Select<'a>) -> SelectedOperation<'a> {
     select.try_select().unwrap_or_else(|_| SelectedOperation::none())
+}
+
+/// [`Select::try_select`] of a send alone, with an operation that stands for none. The message is not there yet.
+#[doc(hidden)]
+#[inline]
+pub fn try_select_send<T>(sender: &Sender<T>) -> SelectedOperation<'_> {
+    let mut token = Token::new();
+    if sender.chan.commit_send(&mut token) {
+        SelectedOperation::new(token, 0, sender.chan.address())
+    } else {
+        SelectedOperation::none()
+    }
 }
 
 /// [`Select::select_timeout`], with an operation that stands for none.

@@ -24,6 +24,7 @@ pub(crate) mod macros;
 #[cfg(all(test, loom))]
 mod models;
 mod operation;
+mod readiness;
 mod receiver;
 mod select;
 mod selected;

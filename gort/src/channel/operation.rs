@@ -22,6 +22,8 @@ pub(super) struct Wait {
 
 /// See the module.
 pub(super) trait Operation {
+    /// A look without a lock; see [`readiness`](super::readiness).
+    fn look(&self) -> u64;
     /// Commits to it if that needs no waiting. With `stay` the goroutine is not moved.
     fn commit(&self, token: &mut Token, stay: bool) -> bool;
     /// Makes a waiter and queues it, unless it needs no waiting.
@@ -40,6 +42,10 @@ pub(super) trait Operation {
 }
 
 impl<T> Operation for Sender<T> {
+    fn look(&self) -> u64 {
+        self.chan.readiness(Side::Send).look()
+    }
+
     fn commit(&self, token: &mut Token, _stay: bool) -> bool {
         self.chan.commit_send(token)
     }
@@ -71,6 +77,16 @@ impl<T> Operation for Sender<T> {
 }
 
 impl<T> Operation for Receiver<T> {
+    #[inline]
+    fn look(&self) -> u64 {
+        match &self.flavor {
+            Flavor::Chan(chan) => chan.readiness(Side::Recv).look(),
+            Flavor::At(at) => at.look(),
+            Flavor::Tick(tick) => tick.look(),
+            Flavor::Never => 0,
+        }
+    }
+
     fn commit(&self, token: &mut Token, stay: bool) -> bool {
         let time = match &self.flavor {
             Flavor::Chan(chan) => return chan.commit_recv(token, stay),

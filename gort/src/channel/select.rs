@@ -12,6 +12,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::operation::{Operation, Wait};
+use super::readiness::none_at_once;
 use super::token::Token;
 use super::{
     ReadyTimeoutError, Receiver, SelectTimeoutError, SelectedOperation, Sender, TryReadyError, TrySelectError,
@@ -30,9 +31,6 @@ struct Arm<'a> {
     index: usize,
     address: *const (),
 }
-
-/// An arm was ready when its turn to be queued came.
-struct AnotherIsReady;
 
 /// How many arms need no allocation.
 const INLINE: usize = 8;
@@ -234,34 +232,24 @@ impl<'a> Select<'a> {
         self.find(|arm| arm.operation.commit(token, stay))
     }
 
-    /// Commits to an operation that needs no waiting. None if there was a moment at which all would have had to
-    /// wait: of several looks, one an arm, each may have come while another arm was ready.
-    fn try_once(&mut self, token: &mut Token, stay: bool) -> Option<Arm<'a>> {
-        loop {
-            let ready = self.first_ready(token, stay);
-            if ready.is_some() || self.len < 2 {
-                return ready;
-            }
-            let all = if stay { park::keep_thread(|| self.try_all(token)) } else { self.try_all(token) };
-            if let Ok(won) = all {
-                return won;
-            }
-        }
+    /// Whether there was a moment at which all operations would have had to wait: of several attempts, one an arm,
+    /// each may come while another arm is ready.
+    #[inline]
+    fn none_is_ready(&self) -> bool {
+        none_at_once(self.len, |i| self.arm(i).operation.look())
     }
 
-    /// Queues at all channels, as if to wait, and withdraws at once. Once it is queued everywhere nothing can become
-    /// ready without being offered to it: if it was not won until then, there is that moment.
-    fn try_all(&self, token: &mut Token) -> Result<Option<Arm<'a>>, AnotherIsReady> {
-        let waiters = Waiters::new(self.len);
-        let gp = current::g();
-        let seq = gp.commit.begin();
-        let place = token.scratch.as_mut_ptr();
-        let everywhere = self.all_in_turn(|i| self.queue(&waiters, i, gp, seq, place));
-        gp.commit.end();
-        match self.withdraw(&waiters, token) {
-            None if !everywhere => Err(AnotherIsReady),
-            won => Ok(won),
+    /// Commits to an operation that needs no waiting, unless [`none_is_ready`](Self::none_is_ready). An attempt that
+    /// fails leaves its arm marked so, or somebody else has gone on.
+    #[inline]
+    fn try_once(&mut self, token: &mut Token, stay: bool) -> Option<Arm<'a>> {
+        while !self.none_is_ready() {
+            let ready = self.first_ready(token, stay);
+            if ready.is_some() {
+                return ready;
+            }
         }
+        None
     }
 
     /// Whether `f` holds of all arms, asked in random order unless it is biased: of several arms at one channel the
@@ -367,9 +355,16 @@ impl<'a> Select<'a> {
         park::park_select(deadline.min(due), self, reason, |gp, seq| self.all_in_turn(|i| queue(gp, seq, i)));
     }
 
+    /// The index of an operation that needs no waiting, unless [`none_is_ready`](Self::none_is_ready).
     fn find_ready(&mut self) -> Option<usize> {
-        let gp = current::g();
-        self.find(|arm| arm.operation.is_ready(gp)).map(|arm| arm.index)
+        while !self.none_is_ready() {
+            let gp = current::g();
+            let ready = self.find(|arm| arm.operation.is_ready(gp));
+            if ready.is_some() {
+                return ready.map(|arm| arm.index);
+            }
+        }
+        None
     }
 
     /// The index of an operation that needs no waiting at this moment. Nothing is agreed on: somebody

@@ -36,8 +36,14 @@ impl At {
         self.due() <= clock::nanotime()
     }
 
+    /// See `readiness`: 0 before its time, 1 after it, 2 when it is delivered. Acquire: pairs with the Release of whoever
+    /// has taken it.
+    pub(crate) fn look(&self) -> u64 {
+        if self.delivered.load(Ordering::Acquire) { 2 } else { u64::from(self.due <= clock::nanotime()) }
+    }
+
     pub(crate) fn take(&self) -> Option<Instant> {
-        (self.is_ready() && !self.delivered.swap(true, Ordering::Relaxed)).then_some(self.when)
+        (self.is_ready() && !self.delivered.swap(true, Ordering::Release)).then_some(self.when)
     }
 }
 
@@ -59,6 +65,13 @@ impl Tick {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.due() <= clock::nanotime()
+    }
+
+    /// See `readiness`: each tick has a number of its own, its time, and the next once that has come. Acquire: pairs with
+    /// the Release of whoever has taken the one before.
+    pub(crate) fn look(&self) -> u64 {
+        let due = self.next.load(Ordering::Acquire);
+        due << 1 | u64::from(due <= clock::nanotime())
     }
 
     /// The tick that is due, if one is.
@@ -85,7 +98,7 @@ impl Tick {
 
     fn claim(&self, due: u64, now: u64) -> bool {
         let next = due.max(now).saturating_add(self.period);
-        self.next.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.next.compare_exchange(due, next, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     fn time(&self, due: u64) -> Instant {

@@ -1,5 +1,8 @@
 //! Goroutines with `panic = "abort"`: all but goexit and catching panics works.
 
+#[path = "../both_saw_nothing.rs"]
+mod both_saw_nothing;
+
 #[inline(never)]
 fn user_function() {
     panic!("on purpose");
@@ -22,6 +25,7 @@ fn works() {
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("works") => works(),
+        Some("both_saw_nothing") => both_saw_nothing::run(),
         Some("go") => {
             gort::go!(user_function());
             gort::park();
