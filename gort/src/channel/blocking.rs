@@ -179,6 +179,23 @@ impl<T> Chan<T> {
         self.park(WaitReason::ChanReceive);
     }
 
+    /// Queues a waiter, unless what it waits for is there already.
+    #[inline(always)]
+    pub(super) fn enqueue(&self, waiter: &Waiter, side: Side) -> bool {
+        self.lock();
+        // SAFETY: the lock is held.
+        let inner = unsafe { self.inner() };
+        if self.can_go_on(inner, side, waiter.gp()) {
+            self.unlock();
+            return false;
+        }
+        inner.queue(side).push(waiter);
+        self.readiness(side.other()).set();
+        // SAFETY: the lock is held.
+        unsafe { self.unlock_changed() };
+        true
+    }
+
     /// Waits in a queue until `deadline`: whether a waker took us off, and whether it did what we wait
     /// for. Neither if there is nothing to wait for, or the time has come.
     fn wait_until(&self, deadline: u64, element: *mut (), side: Side) -> (bool, bool) {

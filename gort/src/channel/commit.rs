@@ -203,11 +203,7 @@ impl<T> Chan<T> {
     pub(crate) fn is_ready(&self, side: Side, gp: &'static crate::g::G) -> bool {
         self.may(side)
             && self.locked(|inner| {
-                let ready = inner.closed
-                    || match side {
-                        Side::Send => self.has_room(inner) || inner.recvq.has_other(gp),
-                        Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(gp),
-                    };
+                let ready = self.can_go_on(inner, side, gp);
                 if !ready {
                     self.readiness(side).clear();
                 }
@@ -218,11 +214,7 @@ impl<T> Chan<T> {
     /// Waits for a change, unless the operation needs no waiting now.
     pub(crate) fn watch(&self, waiter: &Waiter, side: Side) -> bool {
         self.locked(|inner| {
-            let ready = inner.closed
-                || match side {
-                    Side::Send => self.has_room(inner) || inner.recvq.has_other(waiter.gp()),
-                    Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(waiter.gp()),
-                };
+            let ready = self.can_go_on(inner, side, waiter.gp());
             if !ready {
                 inner.watchq.push(waiter);
             }

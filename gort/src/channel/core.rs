@@ -25,7 +25,7 @@ use crate::g::After;
 use crate::g::wait_reason::WaitReason;
 use crate::primitive::{Arc, AtomicUsize, Ordering, UnsafeCell};
 use crate::sched::{current, park};
-use crate::wait::{Chain, Popped, WaitQueue, Waiter};
+use crate::wait::{Chain, Popped, WaitQueue};
 
 /// Of a buffer that has become large, what it keeps.
 const KEEP_BYTES: usize = 16 << 10;
@@ -170,13 +170,23 @@ impl<T> Chan<T> {
         self.cap.is_none_or(|cap| inner.buf.len() + inner.promised < cap)
     }
 
+    /// Whether an operation of `gp` needs no waiting: what it waits for is there, or somebody else waits for it.
+    #[inline(always)]
+    pub(super) fn can_go_on(&self, inner: &Inner<T>, side: Side, gp: &'static crate::g::G) -> bool {
+        inner.closed
+            || match side {
+                Side::Send => self.has_room(inner) || inner.recvq.has_other(gp),
+                Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(gp),
+            }
+    }
+
     /// Releases the lock after a change that watchers may wait for.
     ///
     /// # Safety
     /// As for [`inner`](Self::inner). The state is not handed in: a reference that is an argument claims what it refers
     /// to until the function returns, and others are at the state before.
     #[inline(always)]
-    unsafe fn unlock_changed(&self) {
+    pub(super) unsafe fn unlock_changed(&self) {
         // SAFETY: the caller's word.
         if unsafe { self.inner() }.watchq.is_empty() {
             self.unlock();
@@ -322,28 +332,6 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Queues a waiter, unless what it waits for is there already.
-    #[inline(always)]
-    pub(super) fn enqueue(&self, waiter: &Waiter, side: Side) -> bool {
-        self.lock();
-        // SAFETY: the lock is held.
-        let inner = unsafe { self.inner() };
-        let ready = inner.closed
-            || match side {
-                Side::Send => self.has_room(inner) || inner.recvq.has_other(waiter.gp()),
-                Side::Recv => !inner.buf.is_empty() || inner.sendq.has_other(waiter.gp()),
-            };
-        if ready {
-            self.unlock();
-            return false;
-        }
-        inner.queue(side).push(waiter);
-        self.readiness(side.other()).set();
-        // SAFETY: the lock is held.
-        unsafe { self.unlock_changed() };
-        true
-    }
-
     /// Closes: waiting receivers and senders see it, what is queued stays. False if it was closed
     /// before.
     pub(crate) fn close(&self) -> bool {
@@ -426,7 +414,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    fn other(self) -> Self {
+    pub(super) fn other(self) -> Self {
         match self {
             Self::Send => Self::Recv,
             Self::Recv => Self::Send,

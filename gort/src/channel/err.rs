@@ -32,6 +32,15 @@ pub enum TrySendError<T> {
 }
 
 /// [`Receiver::recv`](super::Receiver::recv) failed: the channel is empty and disconnected or closed.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// let (tx, rx) = gort::channel::unbounded::<i32>();
+/// drop(tx);
+/// assert_eq!(rx.recv(), Err(gort::channel::RecvError));
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
 
@@ -85,18 +94,67 @@ pub enum RecvTimeoutError {
 }
 
 /// [`Select::try_select`](super::Select::try_select) failed: every operation would have to wait.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::channel::{Select, TrySelectError, never};
+///
+/// let rx = never::<i32>();
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// assert_eq!(select.try_select().unwrap_err(), TrySelectError);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrySelectError;
 
 /// [`Select::select_timeout`](super::Select::select_timeout) failed: the time has come.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::channel::{Select, SelectTimeoutError, never};
+///
+/// let rx = never::<i32>();
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// let error = select.select_timeout(std::time::Duration::ZERO).unwrap_err();
+/// assert_eq!(error, SelectTimeoutError);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelectTimeoutError;
 
 /// [`Select::try_ready`](super::Select::try_ready) failed: no operation is ready.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::channel::{Select, TryReadyError, never};
+///
+/// let rx = never::<i32>();
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// assert_eq!(select.try_ready(), Err(TryReadyError));
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryReadyError;
 
 /// [`Select::ready_timeout`](super::Select::ready_timeout) failed: the time has come.
+///
+/// ```
+/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+/// # gort::run(|| {
+/// use gort::channel::{ReadyTimeoutError, Select, never};
+///
+/// let rx = never::<i32>();
+/// let mut select = Select::new();
+/// select.recv(&rx);
+/// assert_eq!(select.ready_timeout(std::time::Duration::ZERO), Err(ReadyTimeoutError));
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadyTimeoutError;
 
@@ -117,6 +175,12 @@ impl<T: Send> Error for SendError<T> {}
 
 impl<T> SendError<T> {
     /// The message.
+    ///
+    /// ```
+    /// use gort::channel::SendError;
+    ///
+    /// assert_eq!(SendError(7).into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -150,6 +214,12 @@ impl<T> From<SendError<T>> for TrySendError<T> {
 
 impl<T> TrySendError<T> {
     /// The message.
+    ///
+    /// ```
+    /// use gort::channel::TrySendError;
+    ///
+    /// assert_eq!(TrySendError::Full(7).into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             TrySendError::Full(message) | TrySendError::Disconnected(message) => message,
@@ -157,11 +227,25 @@ impl<T> TrySendError<T> {
     }
 
     /// Whether it would have had to wait.
+    ///
+    /// ```
+    /// use gort::channel::TrySendError;
+    ///
+    /// assert!(TrySendError::Full(7).is_full());
+    /// assert!(!TrySendError::Disconnected(7).is_full());
+    /// ```
     pub fn is_full(&self) -> bool {
         matches!(self, TrySendError::Full(_))
     }
 
     /// Whether the channel is disconnected or closed.
+    ///
+    /// ```
+    /// use gort::channel::TrySendError;
+    ///
+    /// assert!(TrySendError::Disconnected(7).is_disconnected());
+    /// assert!(!TrySendError::Full(7).is_disconnected());
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         matches!(self, TrySendError::Disconnected(_))
     }
@@ -194,11 +278,25 @@ impl From<RecvError> for TryRecvError {
 
 impl TryRecvError {
     /// Whether there is no message now.
+    ///
+    /// ```
+    /// use gort::channel::TryRecvError;
+    ///
+    /// assert!(TryRecvError::Empty.is_empty());
+    /// assert!(!TryRecvError::Disconnected.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         matches!(self, TryRecvError::Empty)
     }
 
     /// Whether there is none and there will be none.
+    ///
+    /// ```
+    /// use gort::channel::TryRecvError;
+    ///
+    /// assert!(TryRecvError::Disconnected.is_disconnected());
+    /// assert!(!TryRecvError::Empty.is_disconnected());
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         matches!(self, TryRecvError::Disconnected)
     }
@@ -229,6 +327,12 @@ impl<T> From<SendError<T>> for SendTimeoutError<T> {
 
 impl<T> SendTimeoutError<T> {
     /// The message.
+    ///
+    /// ```
+    /// use gort::channel::SendTimeoutError;
+    ///
+    /// assert_eq!(SendTimeoutError::Timeout(7).into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             SendTimeoutError::Timeout(message) | SendTimeoutError::Disconnected(message) => message,
@@ -236,11 +340,25 @@ impl<T> SendTimeoutError<T> {
     }
 
     /// Whether the time has come.
+    ///
+    /// ```
+    /// use gort::channel::SendTimeoutError;
+    ///
+    /// assert!(SendTimeoutError::Timeout(7).is_timeout());
+    /// assert!(!SendTimeoutError::Disconnected(7).is_timeout());
+    /// ```
     pub fn is_timeout(&self) -> bool {
         matches!(self, SendTimeoutError::Timeout(_))
     }
 
     /// Whether the channel is disconnected or closed.
+    ///
+    /// ```
+    /// use gort::channel::SendTimeoutError;
+    ///
+    /// assert!(SendTimeoutError::Disconnected(7).is_disconnected());
+    /// assert!(!SendTimeoutError::Timeout(7).is_disconnected());
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         matches!(self, SendTimeoutError::Disconnected(_))
     }
@@ -265,11 +383,25 @@ impl From<RecvError> for RecvTimeoutError {
 
 impl RecvTimeoutError {
     /// Whether the time has come.
+    ///
+    /// ```
+    /// use gort::channel::RecvTimeoutError;
+    ///
+    /// assert!(RecvTimeoutError::Timeout.is_timeout());
+    /// assert!(!RecvTimeoutError::Disconnected.is_timeout());
+    /// ```
     pub fn is_timeout(&self) -> bool {
         matches!(self, RecvTimeoutError::Timeout)
     }
 
     /// Whether there is no message and there will be none.
+    ///
+    /// ```
+    /// use gort::channel::RecvTimeoutError;
+    ///
+    /// assert!(RecvTimeoutError::Disconnected.is_disconnected());
+    /// assert!(!RecvTimeoutError::Timeout.is_disconnected());
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         matches!(self, RecvTimeoutError::Disconnected)
     }

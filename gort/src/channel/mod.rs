@@ -20,11 +20,13 @@ mod blocking;
 mod commit;
 mod core;
 mod err;
+mod iter;
 pub(crate) mod macros;
 #[cfg(all(test, loom))]
 mod models;
 mod operation;
 mod readiness;
+mod ready;
 mod receiver;
 mod select;
 mod selected;
@@ -36,8 +38,9 @@ pub use self::err::{
     ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError, SendTimeoutError,
     TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
+pub use self::iter::{IntoIter, Iter, TryIter};
 pub use self::macros::{select, select_biased};
-pub use self::receiver::{IntoIter, Iter, Receiver, TryIter};
+pub use self::receiver::Receiver;
 pub use self::select::Select;
 pub use self::selected::SelectedOperation;
 pub use self::sender::Sender;

@@ -1,13 +1,12 @@
-//! The receiving end, and iteration.
+//! The receiving end.
 
 use std::fmt;
-use std::iter::FusedIterator;
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 use super::core::Chan;
 use super::timer::{At, Tick};
-use super::{RecvError, RecvTimeoutError, TryRecvError};
+use super::{Iter, RecvError, RecvTimeoutError, TryIter, TryRecvError};
 use crate::primitive::Arc;
 use crate::sched::park;
 use crate::sys::clock::{self, NEVER};
@@ -18,16 +17,10 @@ use crate::sys::clock::{self, NEVER};
 /// ```
 /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
 /// # gort::run(|| {
-/// let (tx, rx) = gort::channel::bounded(3);
-/// (1..=3).for_each(|i| tx.send(i).unwrap());
-/// assert_eq!((rx.len(), rx.capacity(), rx.is_full(), rx.is_empty()), (3, Some(3), true, false));
-/// assert_eq!(rx.try_recv(), Ok(1));
-/// assert_eq!(rx.try_iter().sum::<i32>(), 5);
-/// assert!(rx.recv_deadline(std::time::Instant::now()).unwrap_err().is_timeout());
-/// assert!(rx.same_channel(&rx.clone()));
-/// rx.close();
-/// assert!(rx.is_closed() && tx.send(4).is_err());
-/// assert_eq!(rx.iter().next(), None);
+/// let (tx, rx) = gort::channel::bounded(2);
+/// tx.send(1).unwrap();
+/// tx.send(2).unwrap();
+/// assert_eq!((rx.recv(), rx.clone().recv()), (Ok(1), Ok(2)));
 /// # });
 /// ```
 pub struct Receiver<T> {
@@ -121,7 +114,7 @@ impl<T> Receiver<T> {
 
     /// One function with its callers, down to the switch; see `gopark_inline`.
     #[inline(always)]
-    fn next_message(&self) -> Option<T> {
+    pub(super) fn next_message(&self) -> Option<T> {
         match &self.flavor {
             Flavor::Chan(chan) => chan.recv(),
             _ => self.recv_until(NEVER).ok(),
@@ -148,6 +141,17 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// As for [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::unbounded();
+    /// tx.send(1).unwrap();
+    /// let now = std::time::Instant::now();
+    /// assert_eq!(rx.recv_deadline(now), Ok(1), "what is there needs no time");
+    /// assert!(rx.recv_deadline(now).unwrap_err().is_timeout());
+    /// # });
+    /// ```
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_until(clock::at(deadline))
     }
@@ -156,6 +160,20 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// There is none now, or there will never be one.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::TryRecvError;
+    ///
+    /// let (tx, rx) = gort::channel::unbounded();
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    /// tx.send(1).unwrap();
+    /// drop(tx);
+    /// assert_eq!(rx.try_recv(), Ok(1));
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Disconnected));
+    /// # });
+    /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match &self.flavor {
@@ -184,6 +202,17 @@ impl<T> Receiver<T> {
 
     /// Closes the channel; see [`Sender::close`](super::Sender::close). Channels of times have nothing to
     /// close.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::unbounded();
+    /// tx.send(1).unwrap();
+    /// rx.close();
+    /// assert!(tx.send(2).is_err());
+    /// assert_eq!(rx.iter().collect::<Vec<_>>(), [1]);
+    /// # });
+    /// ```
     pub fn close(&self) {
         if let Some(chan) = self.chan() {
             chan.close();
@@ -191,11 +220,30 @@ impl<T> Receiver<T> {
     }
 
     /// Whether the channel is closed or one of its sides is gone.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::unbounded::<i32>();
+    /// assert!(!rx.is_closed());
+    /// drop(tx);
+    /// assert!(rx.is_closed());
+    /// # });
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.chan().is_some_and(Chan::is_closed)
     }
 
     /// Messages in the buffer.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::unbounded();
+    /// tx.send("a").unwrap();
+    /// assert_eq!(rx.len(), 1);
+    /// # });
+    /// ```
     pub fn len(&self) -> usize {
         match &self.flavor {
             Flavor::Chan(chan) => chan.len(),
@@ -206,11 +254,31 @@ impl<T> Receiver<T> {
     }
 
     /// Whether the buffer is empty; with capacity 0 it always is.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::unbounded();
+    /// assert!(rx.is_empty());
+    /// tx.send("a").unwrap();
+    /// assert!(!rx.is_empty());
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Whether the buffer is full; with capacity 0 it always is.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::bounded(1);
+    /// assert!(!rx.is_full());
+    /// tx.send("a").unwrap();
+    /// assert!(rx.is_full());
+    /// # });
+    /// ```
     pub fn is_full(&self) -> bool {
         match &self.flavor {
             Flavor::Chan(chan) => chan.is_full(),
@@ -220,6 +288,14 @@ impl<T> Receiver<T> {
     }
 
     /// How many messages the buffer holds, `None` for no limit.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// assert_eq!(gort::channel::bounded::<u8>(3).1.capacity(), Some(3));
+    /// assert_eq!(gort::channel::unbounded::<u8>().1.capacity(), None);
+    /// # });
+    /// ```
     pub fn capacity(&self) -> Option<usize> {
         match &self.flavor {
             Flavor::Chan(chan) => chan.capacity(),
@@ -229,6 +305,15 @@ impl<T> Receiver<T> {
     }
 
     /// Whether both receive from the same channel.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (_, a) = gort::channel::bounded::<u8>(1);
+    /// let (_, b) = gort::channel::bounded::<u8>(1);
+    /// assert!(a.same_channel(&a.clone()) && !a.same_channel(&b));
+    /// # });
+    /// ```
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         match (&self.flavor, &other.flavor) {
             (Flavor::Chan(a), Flavor::Chan(b)) => Arc::ptr_eq(a, b),
@@ -262,11 +347,30 @@ impl<T> Receiver<T> {
     }
 
     /// Messages until the channel is empty and disconnected or closed; blocks for each.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::bounded(0);
+    /// gort::go!(move || (1..4).for_each(|i| tx.send(i).unwrap()));
+    /// assert_eq!(rx.iter().sum::<i32>(), 6);
+    /// # });
+    /// ```
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
     }
 
     /// Messages that need no waiting.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::unbounded();
+    /// tx.send(1).unwrap();
+    /// tx.send(2).unwrap();
+    /// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2], "and does not wait for another");
+    /// # });
+    /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { receiver: self }
     }
@@ -298,85 +402,5 @@ impl<T> Drop for Receiver<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad("Receiver { .. }")
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl<T> IntoIterator for Receiver<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        IntoIter { receiver: self }
-    }
-}
-
-/// A blocking iterator over messages; see [`Receiver::iter`].
-pub struct Iter<'a, T> {
-    receiver: &'a Receiver<T>,
-}
-
-/// A non-blocking iterator over messages; see [`Receiver::try_iter`].
-pub struct TryIter<'a, T> {
-    receiver: &'a Receiver<T>,
-}
-
-/// A blocking iterator over messages that owns its receiver.
-pub struct IntoIter<T> {
-    receiver: Receiver<T>,
-}
-
-impl<T> Iterator for Iter<'_, T> {
-    type Item = T;
-
-    #[inline]
-    fn next(&mut self) -> Option<T> {
-        self.receiver.next_message()
-    }
-}
-
-impl<T> Iterator for TryIter<'_, T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.receiver.try_recv().ok()
-    }
-}
-
-impl<T> Iterator for IntoIter<T> {
-    type Item = T;
-
-    #[inline]
-    fn next(&mut self) -> Option<T> {
-        self.receiver.next_message()
-    }
-}
-
-impl<T> FusedIterator for Iter<'_, T> {}
-impl<T> FusedIterator for IntoIter<T> {}
-
-impl<T> fmt::Debug for Iter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad("Iter { .. }")
-    }
-}
-
-impl<T> fmt::Debug for TryIter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad("TryIter { .. }")
-    }
-}
-
-impl<T> fmt::Debug for IntoIter<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad("IntoIter { .. }")
     }
 }

@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 use super::operation::{Operation, Wait};
 use super::readiness::none_at_once;
 use super::token::Token;
-use super::{
-    ReadyTimeoutError, Receiver, SelectTimeoutError, SelectedOperation, Sender, TryReadyError, TrySelectError,
-};
+use super::{Receiver, SelectTimeoutError, SelectedOperation, Sender, TrySelectError};
 use crate::g::G;
 use crate::g::commit::Seq;
 use crate::g::wait_reason::{Arms, WaitReason};
@@ -26,9 +24,9 @@ use crate::wait::Waiter;
 
 /// An operation of a select, with the index it was given and its channel.
 #[derive(Clone, Copy)]
-struct Arm<'a> {
-    operation: &'a dyn Operation,
-    index: usize,
+pub(super) struct Arm<'a> {
+    pub(super) operation: &'a dyn Operation,
+    pub(super) index: usize,
     address: *const (),
 }
 
@@ -52,32 +50,12 @@ const INLINE: usize = 8;
 /// assert_eq!(operation.recv(&a), Ok(7));
 /// # });
 /// ```
-///
-/// ```
-/// # unsafe { gort::boot(gort::Options::default()).unwrap() };
-/// # gort::run(|| {
-/// use gort::channel::{Select, bounded};
-/// use std::time::{Duration, Instant};
-///
-/// let (tx, rx) = bounded(1);
-/// let mut select = Select::new_biased();
-/// let receive = select.recv(&rx);
-/// assert!(select.try_select().is_err() && select.try_ready().is_err());
-/// assert!(select.select_timeout(Duration::from_millis(1)).is_err());
-/// assert!(select.ready_deadline(Instant::now()).is_err());
-/// let send = select.send(&tx);
-/// assert_eq!(select.ready_timeout(Duration::from_secs(1)), Ok(send));
-/// select.select_deadline(Instant::now()).unwrap().send(&tx, 5).unwrap();
-/// select.remove(send);
-/// assert_eq!(select.ready(), receive);
-/// # });
-/// ```
 #[doc(alias = "selectgo")]
 pub struct Select<'a> {
     inline: [Option<Arm<'a>>; INLINE],
     /// Arms past the inline ones.
     more: Vec<Arm<'a>>,
-    len: usize,
+    pub(super) len: usize,
     next_index: usize,
     biased: bool,
     /// Whether an arm may have become ready by itself when its time comes.
@@ -91,20 +69,20 @@ unsafe impl Send for Select<'_> {}
 unsafe impl Sync for Select<'_> {}
 
 /// One waiter an arm, on the stack of the select while there are few.
-struct Waiters {
+pub(super) struct Waiters {
     inline: [OnceCell<Waiter>; INLINE],
     more: Vec<OnceCell<Waiter>>,
 }
 
 impl Waiters {
-    fn new(n: usize) -> Self {
+    pub(super) fn new(n: usize) -> Self {
         Self {
             inline: [const { OnceCell::new() }; INLINE],
             more: (INLINE..n).map(|_| OnceCell::new()).collect(),
         }
     }
 
-    fn get(&self, i: usize) -> &OnceCell<Waiter> {
+    pub(super) fn get(&self, i: usize) -> &OnceCell<Waiter> {
         if i < INLINE { &self.inline[i] } else { &self.more[i - INLINE] }
     }
 }
@@ -140,11 +118,29 @@ impl Iterator for Draw {
 
 impl<'a> Select<'a> {
     /// No operation yet.
+    ///
+    /// ```
+    /// assert!(gort::channel::Select::new().try_select().is_err());
+    /// ```
     pub fn new() -> Self {
         Self { inline: [None; INLINE], more: Vec::new(), len: 0, next_index: 0, biased: false, timed: false }
     }
 
     /// As [`new`](Self::new), but of several ready operations the first is taken.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(2);
+    /// tx.send(1).unwrap();
+    /// let mut select = Select::new_biased();
+    /// let receive = select.recv(&rx);
+    /// select.send(&tx);
+    /// assert_eq!(select.ready(), receive);
+    /// # });
+    /// ```
     pub fn new_biased() -> Self {
         Self { biased: true, ..Self::new() }
     }
@@ -163,11 +159,37 @@ impl<'a> Select<'a> {
     }
 
     /// Adds a send on `sender` and gives its index.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// let mut select = Select::new();
+    /// select.send(&tx);
+    /// select.select().send(&tx, 5).unwrap();
+    /// assert_eq!(rx.recv(), Ok(5));
+    /// # });
+    /// ```
     pub fn send<T>(&mut self, sender: &'a Sender<T>) -> usize {
         self.add(sender, sender.chan.address())
     }
 
     /// Adds a receive from `receiver` and gives its index.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// tx.send(5).unwrap();
+    /// let mut select = Select::new();
+    /// select.recv(&rx);
+    /// assert_eq!(select.select().recv(&rx), Ok(5));
+    /// # });
+    /// ```
     pub fn recv<T>(&mut self, receiver: &'a Receiver<T>) -> usize {
         self.timed |= receiver.is_timed();
         self.add(receiver, receiver.address())
@@ -177,6 +199,22 @@ impl<'a> Select<'a> {
     ///
     /// # Panics
     /// When there is none.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// let mut select = Select::new();
+    /// let receive = select.recv(&rx);
+    /// let send = select.send(&tx);
+    /// assert_eq!(select.ready(), send);
+    /// select.remove(send);
+    /// tx.send(1).unwrap();
+    /// assert_eq!(select.ready(), receive, "indices stay what they are");
+    /// # });
+    /// ```
     pub fn remove(&mut self, index: usize) {
         assert!(index < self.next_index, "index out of bounds; {index} >= {}", self.next_index);
         let i = (0..self.len).find(|&i| self.arm(i).index == index).expect("no operation with this index");
@@ -190,7 +228,7 @@ impl<'a> Select<'a> {
         self.more.truncate(self.len.saturating_sub(INLINE));
     }
 
-    fn arm(&self, i: usize) -> Arm<'a> {
+    pub(super) fn arm(&self, i: usize) -> Arm<'a> {
         if i < INLINE { self.inline[i].expect("an arm") } else { self.more[i - INLINE] }
     }
 
@@ -204,7 +242,7 @@ impl<'a> Select<'a> {
 
     /// The first arm that `f` holds of, in the order in which they are tried: random, unless it is biased.
     #[inline]
-    fn find(&mut self, mut f: impl FnMut(&Arm<'a>) -> bool) -> Option<Arm<'a>> {
+    pub(super) fn find(&mut self, mut f: impl FnMut(&Arm<'a>) -> bool) -> Option<Arm<'a>> {
         if self.biased {
             return (0..self.len).map(|i| self.arm(i)).find(f);
         }
@@ -235,7 +273,7 @@ impl<'a> Select<'a> {
     /// Whether there was a moment at which all operations would have had to wait: of several attempts, one an arm,
     /// each may come while another arm is ready.
     #[inline]
-    fn none_is_ready(&self) -> bool {
+    pub(super) fn none_is_ready(&self) -> bool {
         none_at_once(self.len, |i| self.arm(i).operation.look())
     }
 
@@ -284,6 +322,20 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     /// There is none.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// let mut select = Select::new();
+    /// select.recv(&rx);
+    /// assert!(select.try_select().is_err());
+    /// tx.send(5).unwrap();
+    /// assert_eq!(select.try_select().unwrap().recv(&rx), Ok(5));
+    /// # });
+    /// ```
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
         let mut token = Token::new();
         match self.try_once(&mut token, true) {
@@ -297,6 +349,23 @@ impl<'a> Select<'a> {
     ///
     /// # Panics
     /// When there is no operation.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (a_tx, a) = bounded(0);
+    /// let (_b_tx, b) = bounded::<i32>(0);
+    /// gort::go!(move || a_tx.send(5).unwrap());
+    /// let mut select = Select::new();
+    /// let first = select.recv(&a);
+    /// select.recv(&b);
+    /// let operation = select.select();
+    /// assert_eq!(operation.index(), first);
+    /// assert_eq!(operation.recv(&a), Ok(5));
+    /// # });
+    /// ```
     pub fn select(&mut self) -> SelectedOperation<'a> {
         assert!(self.len > 0, "no operations have been added to `Select`");
         self.select_until(NEVER).expect("without a deadline it ends with an operation")
@@ -306,6 +375,18 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     /// The time has come.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (_tx, rx) = bounded::<i32>(0);
+    /// let mut select = Select::new();
+    /// select.recv(&rx);
+    /// assert!(select.select_timeout(std::time::Duration::from_millis(1)).is_err());
+    /// # });
+    /// ```
     pub fn select_timeout(&mut self, timeout: Duration) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
         self.select_until(clock::after(timeout)).ok_or(SelectTimeoutError)
     }
@@ -314,6 +395,20 @@ impl<'a> Select<'a> {
     ///
     /// # Errors
     /// The time has come.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// tx.send(5).unwrap();
+    /// let mut select = Select::new();
+    /// select.recv(&rx);
+    /// let operation = select.select_deadline(std::time::Instant::now()).unwrap();
+    /// assert_eq!(operation.recv(&rx), Ok(5));
+    /// # });
+    /// ```
     pub fn select_deadline(
         &mut self,
         deadline: Instant,
@@ -345,7 +440,7 @@ impl<'a> Select<'a> {
     /// Parks until a waker wins, an arm's time comes, or the deadline. `queue` puts the `i`th arm's
     /// waiter into its queue, or says that there is nothing to wait for.
     #[inline(always)]
-    fn park(&self, deadline: u64, queue: impl Fn(&'static G, Seq, usize) -> bool) {
+    pub(super) fn park(&self, deadline: u64, queue: impl Fn(&'static G, Seq, usize) -> bool) {
         let due = if self.timed {
             (0..self.len).map(|i| self.arm(i).operation.due()).min().unwrap_or(NEVER)
         } else {
@@ -353,74 +448,6 @@ impl<'a> Select<'a> {
         };
         let reason = if self.len == 0 { WaitReason::SelectNoCases } else { WaitReason::Select };
         park::park_select(deadline.min(due), self, reason, |gp, seq| self.all_in_turn(|i| queue(gp, seq, i)));
-    }
-
-    /// The index of an operation that needs no waiting, unless [`none_is_ready`](Self::none_is_ready).
-    fn find_ready(&mut self) -> Option<usize> {
-        while !self.none_is_ready() {
-            let gp = current::g();
-            let ready = self.find(|arm| arm.operation.is_ready(gp));
-            if ready.is_some() {
-                return ready.map(|arm| arm.index);
-            }
-        }
-        None
-    }
-
-    /// The index of an operation that needs no waiting at this moment. Nothing is agreed on: somebody
-    /// else may be quicker.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
-        self.find_ready().ok_or(TryReadyError)
-    }
-
-    /// Blocks until an operation needs no waiting, and gives its index.
-    ///
-    /// # Panics
-    /// When there is no operation.
-    pub fn ready(&mut self) -> usize {
-        assert!(self.len > 0, "no operations have been added to `Select`");
-        self.ready_until(NEVER).expect("without a deadline it ends with an operation")
-    }
-
-    /// [`ready`](Self::ready) for at most `timeout`.
-    ///
-    /// # Errors
-    /// The time has come.
-    pub fn ready_timeout(&mut self, timeout: Duration) -> Result<usize, ReadyTimeoutError> {
-        self.ready_until(clock::after(timeout)).ok_or(ReadyTimeoutError)
-    }
-
-    /// [`ready`](Self::ready) until `deadline` at most.
-    ///
-    /// # Errors
-    /// The time has come.
-    pub fn ready_deadline(&mut self, deadline: Instant) -> Result<usize, ReadyTimeoutError> {
-        self.ready_until(clock::at(deadline)).ok_or(ReadyTimeoutError)
-    }
-
-    fn ready_until(&mut self, deadline: u64) -> Option<usize> {
-        park::check_preempt();
-        loop {
-            if let Some(index) = self.find_ready() {
-                return Some(index);
-            }
-            if clock::nanotime() >= deadline {
-                return None;
-            }
-            let waiters = Waiters::new(self.len);
-            self.park(deadline, |gp, seq, i| {
-                let waiter = waiters.get(i).get_or_init(|| Waiter::committed(gp, seq, std::ptr::null_mut()));
-                self.arm(i).operation.watch(waiter)
-            });
-            for i in 0..self.len {
-                if let Some(waiter) = waiters.get(i).get() {
-                    self.arm(i).operation.unwatch(waiter);
-                }
-            }
-        }
     }
 }
 

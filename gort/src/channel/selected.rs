@@ -53,6 +53,21 @@ impl SelectedOperation<'_> {
     }
 
     /// The index that its `Select` gave it.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded::<i32>(1);
+    /// let mut select = Select::new();
+    /// select.recv(&rx);
+    /// let send = select.send(&tx);
+    /// let operation = select.select();
+    /// assert_eq!(operation.index(), send);
+    /// operation.send(&tx, 1).unwrap();
+    /// # });
+    /// ```
     pub fn index(&self) -> usize {
         self.index
     }
@@ -71,6 +86,19 @@ impl SelectedOperation<'_> {
     ///
     /// # Panics
     /// When `sender` is not the one that was added to the select.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded(1);
+    /// drop(rx);
+    /// let mut select = Select::new();
+    /// select.send(&tx);
+    /// assert_eq!(select.select().send(&tx, 1).unwrap_err().into_inner(), 1);
+    /// # });
+    /// ```
     pub fn send<T>(self, sender: &Sender<T>, message: T) -> Result<(), SendError<T>> {
         assert!(sender.chan.address() == self.address, "passed a sender that wasn't selected");
         sender.chan.complete_send(self.complete(), message)
@@ -83,6 +111,19 @@ impl SelectedOperation<'_> {
     ///
     /// # Panics
     /// When `receiver` is not the one that was added to the select.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::{Select, bounded};
+    ///
+    /// let (tx, rx) = bounded::<i32>(1);
+    /// drop(tx);
+    /// let mut select = Select::new();
+    /// select.recv(&rx);
+    /// assert!(select.select().recv(&rx).is_err());
+    /// # });
+    /// ```
     pub fn recv<T>(self, receiver: &Receiver<T>) -> Result<T, RecvError> {
         assert!(receiver.address() == self.address, "passed a receiver that wasn't selected");
         let mut token = self.complete();

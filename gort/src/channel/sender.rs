@@ -76,6 +76,16 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// As for [`send_timeout`](Self::send_timeout).
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, _rx) = gort::channel::bounded(1);
+    /// let now = std::time::Instant::now();
+    /// assert_eq!(tx.send_deadline(1, now), Ok(()), "where there is room it needs no time");
+    /// assert_eq!(tx.send_deadline(2, now).unwrap_err().into_inner(), 2);
+    /// # });
+    /// ```
     pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.chan.send_until(message, clock::at(deadline))
     }
@@ -84,6 +94,19 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The channel is full, or disconnected or closed: the message comes back.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// use gort::channel::TrySendError;
+    ///
+    /// let (tx, rx) = gort::channel::bounded(1);
+    /// assert_eq!(tx.try_send(1), Ok(()));
+    /// assert_eq!(tx.try_send(2), Err(TrySendError::Full(2)));
+    /// drop(rx);
+    /// assert_eq!(tx.try_send(3), Err(TrySendError::Disconnected(3)));
+    /// # });
+    /// ```
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         self.chan.try_send(message)
     }
@@ -107,31 +130,87 @@ impl<T> Sender<T> {
     }
 
     /// Whether the channel is closed or one of its sides is gone.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, rx) = gort::channel::unbounded::<i32>();
+    /// assert!(!tx.is_closed());
+    /// drop(rx);
+    /// assert!(tx.is_closed());
+    /// # });
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.chan.is_closed()
     }
 
     /// Messages in the buffer.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, _rx) = gort::channel::unbounded();
+    /// tx.send("a").unwrap();
+    /// assert_eq!(tx.len(), 1);
+    /// # });
+    /// ```
     pub fn len(&self) -> usize {
         self.chan.len()
     }
 
     /// Whether the buffer is empty; with capacity 0 it always is.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, _rx) = gort::channel::unbounded();
+    /// assert!(tx.is_empty());
+    /// tx.send("a").unwrap();
+    /// assert!(!tx.is_empty());
+    /// # });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.chan.len() == 0
     }
 
     /// Whether the buffer is full; with capacity 0 it always is.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (tx, _rx) = gort::channel::bounded(1);
+    /// assert!(!tx.is_full());
+    /// tx.send("a").unwrap();
+    /// assert!(tx.is_full());
+    /// # });
+    /// ```
     pub fn is_full(&self) -> bool {
         self.chan.is_full()
     }
 
     /// How many messages the buffer holds, `None` for no limit.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// assert_eq!(gort::channel::bounded::<u8>(3).0.capacity(), Some(3));
+    /// assert_eq!(gort::channel::unbounded::<u8>().0.capacity(), None);
+    /// # });
+    /// ```
     pub fn capacity(&self) -> Option<usize> {
         self.chan.capacity()
     }
 
     /// Whether both send on the same channel.
+    ///
+    /// ```
+    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+    /// # gort::run(|| {
+    /// let (a, _) = gort::channel::bounded::<u8>(1);
+    /// let (b, _) = gort::channel::bounded::<u8>(1);
+    /// assert!(a.same_channel(&a.clone()) && !a.same_channel(&b));
+    /// # });
+    /// ```
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         self.chan.address() == other.chan.address()
     }

@@ -132,6 +132,35 @@ fn evaluated_once() {
     select! { send(tx, message) -> r => assert_eq!(r.unwrap_err().into_inner(), "kept") }
 }
 
+/// A send alone with `default` is a `try_send` whose message waits until there is room.
+fn send_alone() {
+    let (tx, rx) = bounded(1);
+    let mut evaluated = 0;
+    let mut attempt = || {
+        select! {
+            send(tx, { evaluated += 1; evaluated }) -> r => r.is_ok(),
+            default => false,
+        }
+    };
+    assert_eq!([attempt(), attempt()], [true, false]);
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert!(attempt());
+    assert_eq!(rx.recv(), Ok(2));
+    // Literals, with and without room, and back.
+    let (tx, rx) = bounded::<(i8, &str)>(1);
+    let sent = [(); 2].map(|()| select_biased! { default => None, send(tx, (-1, ("a"))) -> r => Some(r) });
+    assert_eq!(sent, [Some(Ok(())), None]);
+    drop(rx);
+    select! { send(tx, (2, "b")) -> r => assert_eq!(r.unwrap_err().into_inner(), (2, "b")), default => panic!() }
+    let message = (3, "c");
+    select! { send(tx, message) -> r => assert_eq!(r.unwrap_err().into_inner(), (3, "c")), default => panic!() }
+    // The arms may move the channel.
+    let (tx, _rx) = bounded::<()>(1);
+    select! { send(tx, ()) -> _ => drop(tx), default => drop(tx) }
+    let (tx, _rx) = bounded::<String>(0);
+    select! { send(tx, String::new()) -> _ => drop(tx), default => drop(tx) }
+}
+
 fn places() {
     let (tx, rx) = full(1);
     let (shared, boxed) = (Arc::new(rx.clone()), Box::new(tx));
@@ -175,6 +204,7 @@ fn main() {
     assert_eq!(control_flow(), Some(3));
     channels_are_free_in_arms();
     evaluated_once();
+    send_alone();
     places();
     inside_macros();
     many();
