@@ -431,3 +431,60 @@ impl Waking<'_> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::primitive::Arc;
+    use crate::sched::{check, time_comes, waiters_are_threads};
+    use crate::sys::clock::SOON;
+    use loom::thread;
+
+    /// One is woken of two who wait, of whom the first may time out: the other is if the first was not, or when that one
+    /// passes it on. (A condvar's notification, without the mutex.)
+    fn no_wake_up_is_lost_to_a_timeout(threads: bool) {
+        check(2, move || {
+            if threads {
+                waiters_are_threads();
+            }
+            let monitor = Arc::new(Monitor::new(false));
+            let timed = {
+                let monitor = monitor.clone();
+                thread::spawn(move || {
+                    if monitor.wait_if_until(SOON, WaitReason::Cond, |_| true) {
+                        monitor.wake_one_if(|_| true);
+                    }
+                })
+            };
+            let time = thread::spawn(time_comes);
+            let waker = {
+                let monitor = monitor.clone();
+                thread::spawn(move || {
+                    let mut woken = false;
+                    while !woken {
+                        monitor.wake_one_if(|waits| {
+                            woken = *waits;
+                            woken
+                        });
+                        thread::yield_now();
+                    }
+                })
+            };
+            monitor.wait_if(WaitReason::Cond, |waits| {
+                *waits = true;
+                true
+            });
+            [timed, waker, time].into_iter().for_each(|t| t.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn no_wake_up_is_lost_to_a_timeout_of_a_goroutine() {
+        no_wake_up_is_lost_to_a_timeout(false);
+    }
+
+    #[test]
+    fn no_wake_up_is_lost_to_a_timeout_of_a_thread() {
+        no_wake_up_is_lost_to_a_timeout(true);
+    }
+}

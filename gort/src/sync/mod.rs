@@ -33,13 +33,13 @@ mod rwlock_guard;
 mod semaphore;
 #[cfg(gort_runtime)]
 mod single_flight;
-#[cfg(gort_runtime)]
 mod wait_group;
 
 pub use self::condvar::{Condvar, WaitTimeoutResult};
 pub use self::mutex::{Mutex, MutexGuard};
 pub use self::once::{Once, OnceState};
 pub use self::semaphore::{Semaphore, SemaphorePermit};
+pub use self::wait_group::WaitGroup;
 pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic};
 
 /// An unused [`Once`].
@@ -64,5 +64,4 @@ pub use self::{
     rwlock::RwLock,
     rwlock_guard::{RwLockReadGuard, RwLockWriteGuard},
     single_flight::SingleFlight,
-    wait_group::WaitGroup,
 };

@@ -8,6 +8,7 @@ use super::once::Once;
 use super::raw_mutex::RawMutex;
 use super::raw_rwlock::RawRwLock;
 use super::semaphore::Semaphore;
+use super::wait_group::WaitGroup;
 use crate::primitive::Arc;
 use crate::sched::{Guarded, check, mutexes_spin, time_comes, waiters_are_threads};
 use std::time::Duration;
@@ -163,7 +164,7 @@ fn rwlock_downgrades_with_waiters() {
 
 /// A wait, and a timed one if the time comes, against one who sets the condition and notifies.
 fn notified(threads: bool) {
-    check(3, move || {
+    check(2, move || {
         if threads {
             waiters_are_threads();
         }
@@ -202,34 +203,6 @@ fn condvar_times_out_against_a_notify() {
 #[test]
 fn condvar_of_a_thread_times_out_against_a_notify() {
     notified(true);
-}
-
-/// One notification for two waiters, of whom one may time out: the other gets it if the first did not.
-#[test]
-fn condvar_loses_no_notification_to_a_timeout() {
-    check(3, || {
-        let pair = Arc::new((Mutex::new(0), Condvar::new()));
-        let waiter = {
-            let pair = pair.clone();
-            thread::spawn(move || {
-                let guard = pair.0.lock().unwrap();
-                if *guard == 0 {
-                    let (mut guard, result) = pair.1.wait_timeout(guard, Duration::from_secs(1)).unwrap();
-                    if !result.timed_out() {
-                        assert!(*guard > 0, "nobody wakes without a notification");
-                        *guard += 1;
-                    }
-                }
-            })
-        };
-        let time = thread::spawn(time_comes);
-        {
-            *pair.0.lock().unwrap() = 1;
-            pair.1.notify_one();
-        }
-        waiter.join().unwrap();
-        time.join().unwrap();
-    });
 }
 
 #[test]
@@ -271,5 +244,45 @@ fn semaphore_of_one_and_two() {
         others.into_iter().for_each(|t| t.join().unwrap());
         assert_eq!(semaphore.data.get(), 2);
         assert_eq!(semaphore.lock.available_permits(), 2);
+    });
+}
+
+/// Permits for two who wait come at once.
+#[test]
+fn semaphore_grants_to_all_whom_it_suffices_for() {
+    check(3, || {
+        let semaphore = Locked::new(Semaphore::new(0));
+        let others = [1, 2].map(|n| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || semaphore.lock.acquire_many(n).forget())
+        });
+        semaphore.lock.add_permits(3);
+        others.into_iter().for_each(|t| t.join().unwrap());
+        assert_eq!(semaphore.lock.available_permits(), 0);
+    });
+}
+
+/// Two who wait see what was done before the count was zero, and the group is used again.
+#[test]
+fn wait_group_waits_for_all() {
+    check(3, || {
+        let group = Locked::new(WaitGroup::new());
+        group.lock.add(2);
+        let waiter = {
+            let group = group.clone();
+            thread::spawn(move || {
+                group.lock.wait();
+                group.data.get()
+            })
+        };
+        let other = {
+            let group = group.clone();
+            thread::spawn(move || group.lock.done())
+        };
+        group.data.add();
+        group.lock.done();
+        group.lock.wait();
+        assert_eq!(waiter.join().unwrap(), 1);
+        other.join().unwrap();
     });
 }

@@ -1,11 +1,12 @@
 //! Go's `sync.WaitGroup`.
 
 use std::fmt;
+#[cfg(gort_runtime)]
 use std::panic::Location;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::g::wait_reason::WaitReason;
+use crate::primitive::{Arc, AtomicI64, Ordering};
+#[cfg(gort_runtime)]
 use crate::sched::newproc::{getcallerpc, newproc};
 use crate::sched::park;
 use crate::wait::Monitor;
@@ -44,12 +45,30 @@ pub struct WaitGroup {
     inner: Arc<Inner>,
 }
 
-/// The count is its monitor's note, which dumps show.
-struct Inner(Monitor<()>);
+struct Inner {
+    /// First: dumps know it by its address.
+    waiters: Monitor<()>,
+    /// Otherwise the count is the monitor's note, which dumps show and models do not look at.
+    #[cfg(loom)]
+    count: AtomicI64,
+}
+
+impl Inner {
+    fn count(&self) -> &AtomicI64 {
+        #[cfg(loom)]
+        return &self.count;
+        #[cfg(not(loom))]
+        self.waiters.note()
+    }
+}
 
 impl Default for Inner {
     fn default() -> Self {
-        Self(Monitor::new(()))
+        Self {
+            waiters: Monitor::new(()),
+            #[cfg(loom)]
+            count: AtomicI64::new(0),
+        }
     }
 }
 
@@ -82,10 +101,10 @@ impl WaitGroup {
     #[track_caller]
     pub fn add(&self, delta: i64) {
         // AcqRel: what was done before each `done` happens before the wait returns.
-        let count = self.inner.0.note().fetch_add(delta, Ordering::AcqRel) + delta;
+        let count = self.inner.count().fetch_add(delta, Ordering::AcqRel) + delta;
         assert!(count >= 0, "sync: negative WaitGroup counter");
         if count == 0 && delta != 0 {
-            self.inner.0.wake_all_if(|()| true);
+            self.inner.waiters.wake_all_if(|()| true);
         }
     }
 
@@ -126,7 +145,9 @@ impl WaitGroup {
         park::check_preempt();
         // Acquire: pairs with the Release in `add`. The last `done` takes the lock after its decrement,
         // so it finds us queued or we see zero.
-        self.inner.0.wait_if(WaitReason::WaitGroup, |()| self.inner.0.note().load(Ordering::Acquire) != 0);
+        self.inner
+            .waiters
+            .wait_if(WaitReason::WaitGroup, |()| self.inner.count().load(Ordering::Acquire) != 0);
     }
 
     /// Starts `f` as a goroutine that is counted: Go's `WaitGroup.Go`. It is counted out on every path,
@@ -141,6 +162,7 @@ impl WaitGroup {
     /// wg.wait();
     /// # });
     /// ```
+    #[cfg(gort_runtime)]
     #[inline(always)]
     #[track_caller]
     pub fn go<F>(&self, f: F)
@@ -165,7 +187,7 @@ impl WaitGroup {
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WaitGroup")
-            .field("count", &self.inner.0.note().load(Ordering::Relaxed))
+            .field("count", &self.inner.count().load(Ordering::Relaxed))
             .finish_non_exhaustive()
     }
 }
