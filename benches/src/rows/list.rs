@@ -271,6 +271,17 @@ pub const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "fib34_p1",
+        workload: "fib",
+        about: "the same with GOMAXPROCS=1",
+        n: 34,
+        quick: 25,
+        peers: &["gort", "go", "tokio", "rayon"],
+        procs: Some(1),
+        metrics: &[NS.expect(&[OfGo(0.03)])],
+        ..ROW
+    },
+    Row {
         name: "sleepers",
         workload: "sleepers",
         about: "100,000 that sleep five times: CPU a wake-up",

@@ -29,8 +29,6 @@ const SLICE: u64 = 10_000_000;
 const HOG: u64 = 1_000_000;
 /// Threads without a P, for each P, past which goroutines that compute are left alone.
 const CAP: u32 = 64;
-/// Mean nanoseconds of a turn up to which a P counts as calm.
-const SHORT_TURN: u64 = 20_000;
 /// Nanoseconds that a goroutine runs from which on others that wait are worth the help of another M, whatever they share.
 const LONG_TURN: u64 = 5_000;
 /// For how long after a P was taken sysmon looks more often: programs that block do it again.
@@ -91,7 +89,7 @@ pub(crate) struct Seen {
     /// There is work, and a thread was blocked a short while ago, so that the next one may block at once; or one sleeps
     /// that may have blocked.
     pub(crate) alert: bool,
-    /// All busy Ps switch often: nobody computes, nobody has blocked.
+    /// All busy Ps have switched since the last round: nobody computes for long, nobody has blocked.
     pub(crate) calm: bool,
 }
 
@@ -142,7 +140,7 @@ impl Retake {
             let thread = if work { tick.look(mp, elapsed) } else { tick.forget() };
             still |= same;
             running = true;
-            calm &= u64::from(switched) * SHORT_TURN >= elapsed;
+            calm &= !same || thread == Thread::Waits;
             // One that waits for a processor would not be helped by an M that wants one too.
             let asleep = matches!(thread, Thread::Sleeps { .. });
             stuck |= queued && (same && thread != Thread::Waits || asleep);
