@@ -170,6 +170,53 @@ fn work_and_timers_wake_who_sleeps_in_the_netpoller() {
     gort::gomaxprocs(before);
 }
 
+/// Beside goroutines that take turns no M need wait for sockets, as their P looks by itself. When one of them computes
+/// from then on, sockets are seen to all the same.
+#[gort::test]
+fn sockets_are_seen_to_when_a_p_stops_looking() {
+    let _alone = alone();
+    let _limit = limit();
+    let before = gort::gomaxprocs(2);
+    for _ in 0..20 {
+        let (client, mut server) = pair();
+        let done = Arc::new(AtomicUsize::new(0));
+        let reader = gort::spawn({
+            let done = done.clone();
+            move || {
+                let n = server.read(&mut [0; 8]).unwrap();
+                done.store(1, Ordering::Relaxed);
+                n
+            }
+        });
+        wait_for_io_waiters(1);
+        gort::scope(|s| {
+            s.spawn(|| {
+                while done.load(Ordering::Relaxed) == 0 {
+                    gort::yield_now();
+                }
+            });
+            // One that waits from when all were idle is woken, until it does not come back.
+            while waits_for_sockets(false) {
+                let (client, mut server) = pair();
+                let reads = gort::spawn(move || server.read(&mut [0; 8]).unwrap());
+                wait_for_io_waiters(2);
+                (&client).write_all(b"x").unwrap();
+                reads.join().unwrap();
+                let begun = Instant::now();
+                while begun.elapsed() < Duration::from_millis(1) {
+                    gort::yield_now();
+                }
+            }
+            (&client).write_all(b"x").unwrap();
+            while done.load(Ordering::Relaxed) == 0 {
+                std::hint::spin_loop();
+            }
+        });
+        assert_eq!(reader.join().unwrap(), 1);
+    }
+    gort::gomaxprocs(before);
+}
+
 #[gort::test]
 fn work_from_outside_beside_a_wait_for_a_socket() {
     let _alone = alone();

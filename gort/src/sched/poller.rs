@@ -266,7 +266,9 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
                     mp.spinning.set(true);
                     SCHED.idle.spin();
                 } else {
-                    netpoll::polled(clock::nanotime());
+                    let now = clock::nanotime();
+                    netpoll::polled(now);
+                    pp.net_looked.store(now, Ordering::Relaxed);
                     ready_to(pp, &ready);
                 }
                 return Ok(());
