@@ -183,6 +183,18 @@ fn running_goroutines_show_their_frames() {
 }
 
 #[test]
+fn one_that_cannot_be_asked() {
+    let (text, _) = run("deaf", &[("GOMAXPROCS", "2")], 0);
+    has(
+        &text,
+        &[
+            "[running, locked to thread]:\n\tgoroutine running on other thread; stack unavailable\ncreated by prog_dump::deaf in goroutine 1\n",
+        ],
+    );
+    assert!(text.ends_with("heard\n"), "{text}");
+}
+
+#[test]
 fn the_signal_that_asks_is_everybodys() {
     assert_eq!(run("signal_is_passed_on", &[], 0).0, "passed on\n");
 }

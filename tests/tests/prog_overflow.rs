@@ -3,9 +3,10 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 
+/// `program`: its name and, after a space, its argument.
 fn run(program: &str, env: &[(&str, &str)]) -> (Output, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_prog_overflow"))
-        .arg(program)
+        .args(program.split(' '))
         .env_remove("GOTRACEBACK")
         .envs(env.iter().copied())
         .output()
@@ -29,7 +30,7 @@ fn a_goroutine_overflows() {
         let text = explained("go", env, "196608");
         assert!(text.contains("[running]:\n") && text.contains("recurse()\n"), "{text}");
         assert!(text.contains(" frames elided...\n"), "{text}");
-        assert!(text.contains("created by ") && text.contains("prog_overflow.rs:"), "{text}");
+        assert!(text.contains("created by ") && text.contains("prog_overflow/main.rs:"), "{text}");
     }
 }
 
@@ -71,6 +72,18 @@ fn other_faults_go_where_they_went_before() {
     let (output, text) = run("wild", &[]);
     assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{text}");
     assert!(!text.contains("stack overflow"), "{text}");
+}
+
+/// Whatever handler a program has had before, or has installed since: it gets its own faults, and gort gort's.
+#[test]
+fn a_programs_own_handlers_go_on() {
+    for handler in ["handled_before", "handled_simply_before", "handled_later"] {
+        let (output, text) = run(handler, &[]);
+        assert!(output.status.success() && text.is_empty(), "{handler}: {}: {text}", output.status);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "handled 8\n", "{handler}");
+        let text = explained(&format!("{handler} overflow"), &[], "196608");
+        assert!(text.contains("recurse()\n"), "{text}");
+    }
 }
 
 #[test]

@@ -56,6 +56,34 @@ fn shrinks_under_hogs() {
     }
 }
 
+/// The output is read only when all have begun, which most could not if those that block kept their P.
+#[test]
+fn println_from_everywhere() {
+    for procs in ["1", "2"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_prog_retake"))
+            .arg("println_from_everywhere")
+            .env("GOMAXPROCS", procs)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "all have begun\n");
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        // Each one's lines are whole, and in order.
+        let mut next = [0; 100];
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let [i, n, text]: [&str; 3] = line.split(' ').collect::<Vec<_>>().try_into().expect(line);
+            let next = &mut next[i.parse::<usize>().unwrap()];
+            assert_eq!((n.parse(), text), (Ok(*next), "x".repeat(100).as_str()), "{line}");
+            *next += 1;
+        }
+        assert_eq!(next, [100; 100]);
+    }
+}
+
 /// 64 threads for each P go on without one; then one warning, and whoever computes keeps its P.
 #[test]
 fn more_hogs_than_the_cap() {

@@ -1,5 +1,5 @@
 //! A goroutine that computes, or that sits in a blocking call of any library, stops nobody: with one P, each
-//! of these programs would hang without retake, but for that of `println!`, which nobody blocks in for long.
+//! of these programs would hang without retake.
 
 mod retake_cases;
 

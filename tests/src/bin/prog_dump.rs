@@ -302,6 +302,44 @@ fn signal_is_passed_on() {
     println!("passed on");
 }
 
+#[inline(never)]
+fn computes_deaf(listens: &AtomicBool, stop: &AtomicBool) {
+    let mask = |how| {
+        // SAFETY: fills and reads a set of signals.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&mut all);
+            assert_eq!(libc::pthread_sigmask(how, &all, std::ptr::null_mut()), 0);
+        }
+    };
+    mask(libc::SIG_BLOCK);
+    computes(listens);
+    mask(libc::SIG_UNBLOCK);
+    computes(stop);
+}
+
+/// One whose thread blocks all signals for a while cannot be asked; later it can.
+fn deaf() {
+    let (listens, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let flags = (listens.clone(), stop.clone());
+    let hog = gort::spawn(move || {
+        gort::lock_os_thread();
+        computes_deaf(&flags.0, &flags.1);
+        gort::unlock_os_thread();
+    });
+    until(|| ROUNDS.load(SeqCst) > 0);
+    // Names are looked up by then.
+    gort::runtime::stack(true);
+    let begun = Instant::now();
+    println!("{}", gort::runtime::stack(true));
+    assert!(begun.elapsed() >= Duration::from_millis(100), "it was not waited for");
+    listens.store(true, SeqCst);
+    until(|| gort::runtime::stack(true).contains("computes_deaf()"));
+    stop.store(true, SeqCst);
+    hog.join().unwrap();
+    println!("heard");
+}
+
 /// Without a dump no system call of the user's is interrupted by the runtime, whatever retake does.
 fn no_eintr() {
     let stop = Arc::new(AtomicBool::new(false));
@@ -537,6 +575,7 @@ fn programs() {
         Some("dumped_often") => dumped_often(),
         Some("grouped") => grouped(),
         Some("signal_is_passed_on") => signal_is_passed_on(),
+        Some("deaf") => deaf(),
         Some("no_eintr") => no_eintr(),
         Some("quit_taken_later") => {
             take_quit();

@@ -136,6 +136,27 @@ fn a_late_sleeper_goes_ahead() {
     println!("went ahead");
 }
 
+/// Many goroutines print to a pipe that nobody reads yet: one blocks in the kernel, the others on std's lock.
+fn println_from_everywhere() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let handles: Vec<_> = (0..100)
+        .map(|i| {
+            let begun = begun.clone();
+            gort::spawn(move || {
+                begun.fetch_add(1, SeqCst);
+                for n in 0..100 {
+                    println!("{i} {n} {}", "x".repeat(100));
+                }
+            })
+        })
+        .collect();
+    while begun.load(SeqCst) < 100 {
+        gort::yield_now();
+    }
+    eprintln!("all have begun");
+    handles.into_iter().for_each(|handle| handle.join().unwrap());
+}
+
 /// More goroutines compute than threads may run without a P: the rest wait for their turn. A plain thread ends it
 /// when it is told to, and says how many have begun.
 fn more_hogs_than_the_cap() {
@@ -178,6 +199,7 @@ fn main() {
         Some("a_late_sleeper_goes_ahead") => a_late_sleeper_goes_ahead(),
         Some("more_threads_than_may_be") => more_threads_than_may_be(),
         Some("fewer_threads_than_there_are") => fewer_threads_than_there_are(),
+        Some("println_from_everywhere") => println_from_everywhere(),
         Some("more_hogs_than_the_cap") => more_hogs_than_the_cap(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
         other => panic!("no program {other:?}"),

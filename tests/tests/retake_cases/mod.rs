@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use super::PROCS;
 
-/// More goroutines than Ps.
-const MANY: usize = 16;
+/// Far more goroutines than Ps.
+const MANY: usize = 40;
+/// Those that compute: they share the processors with all else.
+const HOGS: usize = 16;
 
-/// Runs `block` in many goroutines. The last to arrive there is let through to `release`, which ends the
+/// Runs `block` in `n` goroutines. The last to arrive there is let through to `release`, which ends the
 /// blocking of all: it must get to run although all others block.
-fn all_block_then(block: impl Fn(usize) + Send + Sync + 'static, release: impl FnOnce()) {
+fn all_block_then(n: usize, block: impl Fn(usize) + Send + Sync + 'static, release: impl FnOnce()) {
     let block = Arc::new(block);
     let arrived = Arc::new(AtomicUsize::new(0));
-    let handles: Vec<_> = (0..MANY)
+    let handles: Vec<_> = (0..n)
         .map(|i| {
             let (block, arrived) = (block.clone(), arrived.clone());
             gort::spawn(move || {
@@ -27,7 +29,7 @@ fn all_block_then(block: impl Fn(usize) + Send + Sync + 'static, release: impl F
             })
         })
         .collect();
-    while arrived.load(Ordering::SeqCst) < MANY {
+    while arrived.load(Ordering::SeqCst) < n {
         gort::yield_now();
     }
     release();
@@ -41,6 +43,7 @@ fn loops_that_never_call_the_runtime() {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     all_block_then(
+        HOGS,
         move |_| {
             while !seen.load(Ordering::Relaxed) {
                 std::hint::spin_loop();
@@ -54,6 +57,7 @@ fn loops_that_never_call_the_runtime() {
 fn loops_of_operations_that_never_block() {
     let (tx, rx) = gort::channel::bounded::<()>(1);
     all_block_then(
+        HOGS,
         move |_| while rx.try_recv() != Err(gort::channel::TryRecvError::Disconnected) {},
         || drop(tx),
     );
@@ -64,6 +68,7 @@ fn loops_that_start_goroutines() {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = stop.clone();
     all_block_then(
+        HOGS,
         move |_| {
             while !seen.load(Ordering::Relaxed) {
                 let done = Arc::new(AtomicBool::new(false));
@@ -91,7 +96,7 @@ fn until_all_have_begun(call: impl Fn(usize) + Send + Sync + 'static) {
         }
         call(i);
     };
-    all_block_then(again, || ());
+    all_block_then(MANY, again, || ());
     assert_eq!(begun.load(Ordering::SeqCst), MANY);
 }
 
@@ -109,6 +114,7 @@ fn pipes_that_stall() {
     let (reader, mut writer) =
         unsafe { (std::fs::File::from_raw_fd(fds[0]), std::fs::File::from_raw_fd(fds[1])) };
     all_block_then(
+        MANY,
         move |_| assert_eq!((&reader).read(&mut [0]).unwrap(), 1),
         || writer.write_all(&[7; MANY]).unwrap(),
     );
@@ -122,6 +128,7 @@ fn a_fifo_that_nobody_opens() {
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
     let opened = path.clone();
     all_block_then(
+        MANY,
         move |_| drop(std::fs::File::open(&opened).unwrap()),
         || {
             // Opened for both, it opens at once, and lets each reader through.
@@ -177,6 +184,7 @@ fn sockets_of_std() {
         }
     });
     all_block_then(
+        MANY,
         move |_| {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.read_exact(&mut [0]).unwrap();
@@ -204,22 +212,11 @@ fn explicit_blocking_calls() {
     let (tx, rx) = std::sync::mpsc::channel::<()>();
     let rx = Mutex::new(rx);
     all_block_then(
+        MANY,
         move |_| {
             gort::blocking(|| rx.lock().unwrap().recv().unwrap_err());
         },
         || drop(tx),
-    );
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn println_from_everywhere() {
-    all_block_then(
-        |i| {
-            for n in 0..50 {
-                println!("line {n} of goroutine {i}");
-            }
-        },
-        || (),
     );
 }
 
@@ -310,4 +307,25 @@ fn panics_across_a_taken_p() {
     });
     gort::sleep(Duration::from_millis(2));
     caught.join().unwrap();
+}
+
+/// Everything once more without membarrier, in a process of its own.
+#[test]
+fn the_fallback() {
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--skip", "the_fallback"])
+        .env("GODEBUG", "nomembarrier=1")
+        .output()
+        .unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+}
+
+#[gort::test(gomaxprocs = PROCS)]
+fn membarrier_is_used_unless_it_is_not_to_be() {
+    let without = std::env::var("GODEBUG").is_ok_and(|knobs| knobs.contains("nomembarrier=1"));
+    let steps = gort::runtime::init_trace();
+    let osinit = steps.iter().find(|step| step.name == "osinit").unwrap();
+    if without {
+        assert!(osinit.set.contains("no membarrier"), "{osinit:?}");
+    }
 }

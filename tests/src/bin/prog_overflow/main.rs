@@ -71,6 +71,8 @@ fn holds_it_in_the_midst() {
     recurse(0);
 }
 
+mod handlers;
+
 fn wild() {
     // SAFETY: none: it is meant to fault.
     unsafe { black_box(8 as *const u8).read_volatile() };
@@ -80,10 +82,28 @@ fn on_a_thread(f: fn()) {
     std::thread::spawn(f).join().unwrap();
 }
 
-#[gort::main]
+mod started {
+    #[gort::main]
+    pub(super) fn main() {
+        super::programs();
+    }
+}
+
 fn main() {
-    let case = std::env::args().nth(1).unwrap_or_default();
-    match case.as_str() {
+    match argument(1).as_str() {
+        "handled_before" => handlers::install(libc::SA_SIGINFO),
+        "handled_simply_before" => handlers::install(0),
+        _ => (),
+    }
+    started::main();
+}
+
+fn argument(n: usize) -> String {
+    std::env::args().nth(n).unwrap_or_default()
+}
+
+fn programs() {
+    match argument(1).as_str() {
         "main" => println!("{}", recurse(0)),
         "go" => {
             gort::go!(|| println!("{}", recurse(0)));
@@ -105,6 +125,11 @@ fn main() {
         "holds_it_in_the_midst" => {
             gort::go!(holds_it_in_the_midst());
             gort::park();
+        }
+        "handled_before" | "handled_simply_before" => handlers::faults_are_handled(),
+        "handled_later" => {
+            handlers::install(libc::SA_SIGINFO | libc::SA_ONSTACK);
+            handlers::faults_are_handled();
         }
         "wild" => gort::spawn(wild).join().unwrap(),
         "thread" => gort::blocking(|| on_a_thread(|| println!("{}", recurse(0)))),
