@@ -195,6 +195,35 @@ fn one_that_cannot_be_asked() {
 }
 
 #[test]
+fn calls_on_the_system_stack_stand_above_their_callers() {
+    let (text, panicked) = run("on_the_system_stack", &[("GOMAXPROCS", "2")], 2);
+    has(&text, &["went on\n"]);
+    let (own, rest) = text.split_once("asked:\n").unwrap();
+    let (asked, host) = rest.split_once("host:\n").unwrap();
+    // In this order, in one goroutine. A number stands for a closure so many deep.
+    let check = |text: &str, frames: &[&str]| {
+        let name = |frame: &str| match frame.parse() {
+            Ok(depth) => format!("\nprog_dump::on_the_system_stack{}()\n", "::{{closure}}".repeat(depth)),
+            Err(_) => format!("\nprog_dump::{frame}()\n"),
+        };
+        let in_order = |block: &&str| {
+            let mut rest = *block;
+            frames.iter().all(|frame| {
+                let at = rest.find(&name(frame));
+                rest = &rest[at.unwrap_or(0)..];
+                at.is_some()
+            })
+        };
+        assert!(text.split("\n\n").any(|block| in_order(&block)), "{frames:?}\n{text}");
+    };
+    check(own, &["2", "calls", "1"]);
+    check(asked, &["computes", "2", "calls", "1"]);
+    check(host, &["computes", "3", "calls", "2"]);
+    has(block(host, "[join"), &["\nprog_dump::on_the_system_stack::{{closure}}()\n"]);
+    check(&panicked, &["2", "calls", "1"]);
+}
+
+#[test]
 fn the_signal_that_asks_is_everybodys() {
     assert_eq!(run("signal_is_passed_on", &[], 0).0, "passed on\n");
 }

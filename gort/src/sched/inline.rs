@@ -142,7 +142,7 @@ fn room(order: u8) -> usize {
 }
 
 #[inline(always)]
-fn stack_pointer() -> usize {
+pub(super) fn stack_pointer() -> usize {
     let sp: usize;
     // SAFETY: reads the stack pointer.
     unsafe {

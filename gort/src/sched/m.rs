@@ -90,6 +90,8 @@ pub(crate) struct M {
     pub(crate) call: Cell<Option<Call>>,
     /// The goroutine that g0 runs a call for. Read by a handler on this thread.
     pub(crate) serves: Cell<Option<&'static G>>,
+    /// One past the highest address of that call's frames on g0. Written before `serves`.
+    pub(crate) call_end: Cell<usize>,
     /// What a dump asks of the goroutine that runs here. Who swaps it out has it.
     pub(crate) asked: AtomicPtr<Question>,
     /// Around a walk of a stack in a handler.
@@ -135,6 +137,7 @@ impl M {
             pending: Cell::new(None),
             call: Cell::new(None),
             serves: Cell::new(None),
+            call_end: Cell::new(0),
             asked: AtomicPtr::new(ptr::null_mut()),
             guard: Guard::new(),
             start,

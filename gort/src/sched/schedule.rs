@@ -10,12 +10,12 @@
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 
-use super::SCHED;
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, RETIRE};
 use super::poller;
 use super::switch::switch_to;
 use super::wake::{self, Dismissed};
+use super::{SCHED, inline};
 use crate::contention;
 use crate::g::status::Status;
 use crate::g::{After, G, entry};
@@ -235,6 +235,7 @@ fn run_timers(mp: &'static M, pp: &'static P) {
 fn schedule(mp: &'static M) -> Result<Infallible, Dismissed> {
     loop {
         if let Some(call) = mp.call.take() {
+            mp.call_end.set(inline::stack_pointer());
             mp.serves.set(Some(call.caller));
             // SAFETY: function and argument belong together and the caller waits for them.
             unsafe { (call.function)(call.argument) };

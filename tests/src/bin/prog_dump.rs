@@ -75,7 +75,7 @@ fn deep(n: usize, f: &dyn Fn()) -> usize {
     1 + deep(black_box(n - 1), f)
 }
 
-fn until(condition: impl Fn() -> bool) {
+fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         gort::yield_now();
     }
@@ -340,6 +340,52 @@ fn deaf() {
     println!("heard");
 }
 
+#[inline(never)]
+fn calls(f: impl FnOnce()) {
+    gort::blocking_on_system_stack(f);
+    black_box(());
+}
+
+/// What a goroutine does on a system stack stands above its own frames, however it is asked, and it goes on after that.
+fn on_the_system_stack() {
+    let own = gort::spawn(|| {
+        let mut text = String::new();
+        calls(|| text = gort::runtime::stack(false));
+        text
+    });
+    println!("own:\n{}", own.join().unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = stop.clone();
+    let caller = gort::spawn(move || {
+        let (mut before, mut n) = ([1; 100], 0);
+        calls(|| computes(&seen));
+        before.iter_mut().for_each(|one| n += *one);
+        n
+    });
+    let mut text = String::new();
+    for _ in 0..100 {
+        until(|| {
+            text = gort::runtime::stack(true);
+            text.contains("computes()") && !text.contains("unavailable")
+        });
+    }
+    println!("asked:\n{text}");
+    // One that was joined before it began runs on its joiner's stack.
+    let seen = stop.clone();
+    let joiner = gort::spawn(move || gort::spawn(move || calls(|| computes(&seen))).join().unwrap());
+    until(|| {
+        text = gort::runtime::stack(true);
+        text.matches("computes()").count() == 2 && !text.contains("unavailable")
+    });
+    println!("host:\n{text}");
+    stop.store(true, SeqCst);
+    assert_eq!(caller.join().unwrap(), 100);
+    joiner.join().unwrap();
+    println!("went on");
+    gort::go!(calls(|| panic!("on a system stack")));
+    gort::park();
+}
+
 /// Without a dump no system call of the user's is interrupted by the runtime, whatever retake does.
 fn no_eintr() {
     let stop = Arc::new(AtomicBool::new(false));
@@ -576,6 +622,7 @@ fn programs() {
         Some("grouped") => grouped(),
         Some("signal_is_passed_on") => signal_is_passed_on(),
         Some("deaf") => deaf(),
+        Some("on_the_system_stack") => on_the_system_stack(),
         Some("no_eintr") => no_eintr(),
         Some("quit_taken_later") => {
             take_quit();

@@ -23,6 +23,11 @@
 //! handler declines there. Code without tables, as a JIT makes, ends the walk early. Where they are wrong the walk may
 //! read anywhere: it is guarded ([`crate::sys::guarded`]), and a fault ends it with what was found until then.
 //!
+//! A goroutine that has its thread run something on the system stack is parked meanwhile, and waits for that thread
+//! alone. So the handler walks its stack as a dump walks that of any parked goroutine, by a jump to it. For that time all
+//! signals are blocked: while the stack pointer is not on the signal stack, the kernel would put the next handler where
+//! this one is.
+//!
 //! **Which signal.** SIGURG, as in Go and for its reasons: it is ignored by default, so a stray one does no harm to
 //! a process that has changed its handlers or to a child; debuggers let it pass; hardly anybody uses it, and who
 //! does must put up with spurious ones. The real-time signals are taken by libraries (glibc's own, timers) and end
@@ -45,6 +50,7 @@ use crate::g::{G, extras};
 use crate::sched::SCHED;
 use crate::sched::m::M;
 use crate::sys::signal::{self, Action};
+use crate::sys::thread::SigMask;
 use crate::sys::{futex, module};
 use crate::tls;
 
@@ -261,19 +267,31 @@ fn collect(mp: &'static M, question: &Question, context: *mut libc::c_void) -> b
         Some(part) if asked.id() == question.goid => part,
         _ => return false,
     };
-    // The frames of a call on the system stack are its goroutine's; the goroutine's own are out of reach.
-    let part = match on_g0 {
-        true if ptr::eq(asked, gp) => 0..usize::MAX,
-        true => return false,
-        false => part,
-    };
     if mp.claim.entered() || UNWINDER.get().is_some_and(|text| text.contains(&pc)) {
         return false;
     }
-    let mut own = Interrupted::within(pc, part);
-    // SAFETY: see the module. A walk that faults is left as it is: it has nothing but its own frames.
+    let frames = &question.frames;
+    // The frames of a call on the system stack are the innermost of its goroutine's.
+    let interrupted = if !on_g0 {
+        Some(part.clone())
+    } else if ptr::eq(asked, gp) {
+        Some(0..mp.call_end.get())
+    } else {
+        None
+    };
+    if let Some(part) = interrupted {
+        let mut own = Interrupted::within(pc, part);
+        // SAFETY: see the module. A walk that faults is left as it is: it has nothing but its own frames.
+        unsafe { mp.guard.call(|| frames.walk(|ip, sp| own.step(ip, sp))) };
+    }
+    if on_g0 {
+        // It waits for this thread, with its registers saved.
+        let mask = SigMask::block_all();
+        frames.add_parked(gp, part);
+        mask.restore();
+    }
+    // SAFETY: see the module.
     unsafe {
-        mp.guard.call(|| question.frames.walk(|ip, sp| own.step(ip, sp)));
         // The goroutine is interrupted here, on its own thread, or waits for the one that is.
         *question.shown.get() = extras::shown_if_quiet(asked);
     }

@@ -62,8 +62,18 @@ impl Frames {
     /// # Safety
     /// Nothing that the caller's thread has interrupted, or holds, is needed by the unwinder; see `ask`.
     #[inline(always)]
-    pub(crate) unsafe fn walk(&self, mut each: impl FnMut(usize, usize) -> Step) {
+    pub(crate) unsafe fn walk(&self, each: impl FnMut(usize, usize) -> Step) {
         self.clear();
+        // SAFETY: the caller's word.
+        unsafe { self.walk_on(each) };
+    }
+
+    /// The same, after those that are there.
+    ///
+    /// # Safety
+    /// As for [`walk`](Self::walk).
+    #[inline(always)]
+    unsafe fn walk_on(&self, mut each: impl FnMut(usize, usize) -> Step) {
         // SAFETY: std's lock around the unwinder's caches is not needed for raw addresses.
         unsafe {
             backtrace::trace_unsynchronized(|frame| match frame.ip() as usize {
@@ -171,16 +181,16 @@ pub(super) fn here_within(part: Part) -> Trace {
 /// passes, are even.
 const ASK: usize = 1;
 
-struct Request {
+struct Request<'a> {
     gp: &'static G,
     part: Part,
-    frames: Frames,
+    frames: &'a Frames,
 }
 
-impl Request {
+impl Request<'_> {
     fn walk(&self) {
         // SAFETY: called as from any function.
-        unsafe { self.frames.walk(|ip, sp| within(&self.part, ip, sp)) };
+        unsafe { self.frames.walk_on(|ip, sp| within(&self.part, ip, sp)) };
     }
 }
 
@@ -204,23 +214,46 @@ extern "C" fn walk_ontop(mut transfer: Transfer) -> Transfer {
 /// The frames at `part` of the stack of a goroutine that is held by its scan word and whose registers are saved. None
 /// when too little of its stack is left. `give_back`: the pages below it that the walk has used go back to the kernel.
 pub(super) fn of_parked(gp: &'static G, part: Part, give_back: bool) -> Option<Trace> {
-    let sp = gp.gobuf.sp();
-    let Some(stack) = gp.stack() else { return Some(Trace::default()) };
-    if sp < stack.lo() + ROOM {
-        return None;
-    }
-    let context = gp.gobuf.take().expect("the caller has looked");
-    let request = Request { gp, part, frames: Frames::new() };
-    let data = &raw const request as usize | ASK;
-    // SAFETY: the scan word makes the context ours; `walk_ontop` jumps right back. When it is in there already, it
-    // is what the context resumes.
-    let transfer =
-        unsafe { if gp.walks.get() { context.resume(data) } else { context.resume_ontop(data, walk_ontop) } };
-    gp.gobuf.save(transfer.context);
-    if give_back {
+    let frames = Frames::new();
+    let walked = frames.add_parked(gp, part);
+    if walked && give_back && gp.stack().is_some() {
         crate::stack::give_back_below(gp.gobuf.sp(), ROOM);
     }
-    Some(request.frames.take())
+    walked.then(|| frames.take())
+}
+
+/// The frames of a goroutine that has the caller's thread run something on its system stack: those of the call, up to
+/// `call_end`, and its own below.
+#[inline(always)]
+pub(super) fn of_call(gp: &'static G, call_end: usize) -> Trace {
+    let frames = Frames::new();
+    // SAFETY: an ordinary call.
+    unsafe { frames.walk(|ip, sp| within(&(0..call_end), ip, sp)) };
+    frames.add_parked(gp, 0..gp.frames_end());
+    frames.take()
+}
+
+impl Frames {
+    /// Adds those at `part` of the stack of a goroutine whose registers are saved, and which cannot go on meanwhile.
+    /// False when too little of its stack is left. Usable in a handler that runs with all signals blocked: another on the
+    /// signal stack would be put where this one is.
+    pub(super) fn add_parked(&self, gp: &'static G, part: Part) -> bool {
+        let sp = gp.gobuf.sp();
+        let Some(stack) = gp.stack() else { return true };
+        if sp < stack.lo() + ROOM {
+            return false;
+        }
+        let context = gp.gobuf.take().expect("the caller has looked");
+        let request = Request { gp, part, frames: self };
+        let data = &raw const request as usize | ASK;
+        // SAFETY: nobody else may resume it; `walk_ontop` jumps right back. When it is in there already, it
+        // is what the context resumes.
+        let transfer = unsafe {
+            if gp.walks.get() { context.resume(data) } else { context.resume_ontop(data, walk_ontop) }
+        };
+        gp.gobuf.save(transfer.context);
+        true
+    }
 }
 
 #[cfg(test)]

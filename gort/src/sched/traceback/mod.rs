@@ -51,7 +51,12 @@ pub(crate) fn caller() -> Option<&'static G> {
 
 /// The caller's frames, as far as they are its goroutine's own.
 pub(crate) fn here() -> Trace {
-    frames::here_within(0..caller().map_or(usize::MAX, G::frames_end))
+    // SAFETY: the word is zero or the address of an M, and Ms are never freed.
+    let mp = unsafe { (tls::get::<{ tls::THREAD_OF }>() as *const M).as_ref() };
+    match mp.and_then(|mp| mp.serves.get().map(|gp| (mp, gp))) {
+        Some((mp, gp)) => frames::of_call(gp, mp.call_end.get()),
+        None => frames::here_within(0..caller().map_or(usize::MAX, G::frames_end)),
+    }
 }
 
 /// A goroutine whose thread the caller is, or that is not coming back.
