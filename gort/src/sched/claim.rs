@@ -35,6 +35,11 @@ fn asymmetric() -> bool {
 #[cfg(loom)]
 fn light() {}
 
+/// Without it no M says where it is, so that nothing is taken from it and entries and exits cost nothing: for
+/// `benches/src/bin/retake_cost.rs`, which measures what they do. Optimised, as what relies on it is asserted elsewhere;
+/// and no dump may be made.
+const ON: bool = !cfg!(gort_no_retake);
+
 /// Modes.
 const USER: u32 = 0;
 const RUNTIME: u32 = 1;
@@ -90,7 +95,7 @@ impl Claim {
     /// Whether the M is in the runtime. Own thread only.
     #[inline(always)]
     pub(crate) fn entered(&self) -> bool {
-        self.mode.load(Ordering::Relaxed) == RUNTIME
+        ON && self.mode.load(Ordering::Relaxed) == RUNTIME
     }
 
     /// From user code into the runtime. True when the P is the M's for sure; otherwise
@@ -98,6 +103,9 @@ impl Claim {
     #[inline(always)]
     #[must_use]
     pub(crate) fn enter(&self) -> bool {
+        if !ON {
+            return true;
+        }
         self.mode.store(RUNTIME, Ordering::Relaxed);
         light();
         self.claim.load(Ordering::Relaxed) == FREE
@@ -137,22 +145,26 @@ impl Claim {
     /// Back to user code.
     #[inline(always)]
     pub(crate) fn exit(&self) {
-        // Release: pairs with the Acquire in `take`: the taker sees all that we did to the P.
-        self.mode.store(USER, Ordering::Release);
+        if ON {
+            // Release: pairs with the Acquire in `take`: the taker sees all that we did to the P.
+            self.mode.store(USER, Ordering::Release);
+        }
     }
 
     /// To user code that says of itself that it may block.
     #[inline(always)]
     pub(crate) fn exit_to_syscall(&self) {
-        self.syscalls.store(self.syscalls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        // Release: as in `exit`.
-        self.mode.store(SYSCALL, Ordering::Release);
+        if ON {
+            self.syscalls.store(self.syscalls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            // Release: as in `exit`.
+            self.mode.store(SYSCALL, Ordering::Release);
+        }
     }
 
     /// Whether the P was taken and the M has not noticed yet. A hint.
     #[inline(always)]
     pub(crate) fn lost(&self) -> bool {
-        self.claim.load(Ordering::Relaxed) & STATE == TAKEN
+        ON && self.claim.load(Ordering::Relaxed) & STATE == TAKEN
     }
 
     /// For sysmon: where the M is.
