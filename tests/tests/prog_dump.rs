@@ -195,6 +195,20 @@ fn one_that_cannot_be_asked() {
 }
 
 #[test]
+fn one_with_too_little_stack_left() {
+    let (text, _) = run("little_stack_left", &[], 0);
+    let block = block(&text, "[chan receive]");
+    has(
+        block,
+        &[
+            "\n\tgoroutine has too little stack left to be walked; stack unavailable\ncreated by prog_dump::little_stack_left in goroutine 1\n",
+        ],
+    );
+    assert!(!block.contains("waits_near_the_end()"), "{text}");
+    assert!(text.ends_with("went on\n"), "{text}");
+}
+
+#[test]
 fn calls_on_the_system_stack_stand_above_their_callers() {
     let (text, panicked) = run("on_the_system_stack", &[("GOMAXPROCS", "2")], 2);
     has(&text, &["went on\n"]);

@@ -318,6 +318,32 @@ fn computes_deaf(listens: &AtomicBool, stop: &AtomicBool) {
     computes(stop);
 }
 
+/// Waits with less than 16 KiB of a default stack left.
+#[inline(never)]
+fn waits_near_the_end(begin: usize, rx: &Receiver<()>) -> usize {
+    let here = black_box([0u8; 256]);
+    if begin - (here.as_ptr() as usize) < (192 - 12) << 10 {
+        return 1 + waits_near_the_end(begin, rx);
+    }
+    waits_for_good(rx);
+    0
+}
+
+/// To walk the stack of a parked goroutine takes some of it.
+fn little_stack_left() {
+    let (tx, rx) = bounded::<()>(0);
+    let handle = gort::spawn(move || waits_near_the_end(black_box([0u8; 8]).as_ptr() as usize, &rx));
+    let mut text = String::new();
+    until(|| {
+        text = gort::runtime::stack(true);
+        text.contains("[chan receive]")
+    });
+    println!("{text}");
+    drop(tx);
+    assert!(handle.join().unwrap() > 0);
+    println!("went on");
+}
+
 /// One whose thread blocks all signals for a while cannot be asked; later it can.
 fn deaf() {
     let (listens, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -622,6 +648,7 @@ fn programs() {
         Some("grouped") => grouped(),
         Some("signal_is_passed_on") => signal_is_passed_on(),
         Some("deaf") => deaf(),
+        Some("little_stack_left") => little_stack_left(),
         Some("on_the_system_stack") => on_the_system_stack(),
         Some("no_eintr") => no_eintr(),
         Some("quit_taken_later") => {
