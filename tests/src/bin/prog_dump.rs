@@ -11,8 +11,10 @@ use gort::sync::{Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup};
 
 /// Tells the test that everything is in place, which then sends a signal; returns when the input is closed.
 fn ready() {
-    println!("ready");
-    gort::blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).unwrap();
+    gort::blocking(|| {
+        println!("ready");
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    });
 }
 
 static ROUNDS: AtomicU64 = AtomicU64::new(0);
@@ -577,12 +579,14 @@ fn deadlock_condvar() {
 
 fn deadlock_semaphore() {
     let semaphore = Arc::new(Semaphore::new(3));
-    let theirs = semaphore.clone();
+    let (theirs, has) = (semaphore.clone(), Arc::new(AtomicBool::new(false)));
+    let set = has.clone();
     gort::go!(move || {
         let _permit = theirs.acquire_many(2);
+        set.store(true, SeqCst);
         gort::park();
     });
-    gort::yield_now();
+    until(|| has.load(SeqCst));
     let _permit = semaphore.acquire_many(2);
 }
 
@@ -595,12 +599,14 @@ fn deadlock_barrier() {
 
 fn deadlock_readers() {
     let lock = Arc::new(RwLock::new(()));
-    let theirs = lock.clone();
+    let (theirs, has) = (lock.clone(), Arc::new(AtomicBool::new(false)));
+    let set = has.clone();
     gort::go!(move || {
         let _read = theirs.read();
+        set.store(true, SeqCst);
         gort::park();
     });
-    gort::yield_now();
+    until(|| has.load(SeqCst));
     drop(lock.write());
 }
 
