@@ -5,6 +5,9 @@
 //! listening on 127.0.0.1:8082
 //! ```
 //!
+//! and elsewhere `websocat ws://127.0.0.1:8082/Ann`, or `new WebSocket("ws://127.0.0.1:8082/Ann")` in a browser's
+//! console. What is said is text; whose name is taken, or who says something else, is told and shown out.
+//!
 //! A member is two goroutines. One reads: what the member says goes to the outboxes of all, as one frame that
 //! was made once. The other writes what it finds in the member's outbox, a bounded channel.
 //!

@@ -192,6 +192,22 @@ fn a_hang_up_is_never_forgotten() {
     });
 }
 
+/// The same when it comes right behind an event, which a read is about to forget.
+#[test]
+fn a_hang_up_behind_an_event() {
+    check(|| {
+        let s = Socket::with(true);
+        let poller = on_thread(&s, |s| {
+            s.event(false);
+            s.event(true);
+        });
+        assert!(s.read(0, true).is_some());
+        poller.join().unwrap();
+        assert_eq!(s.read(1, true), Some(2));
+        s.is_at_rest();
+    });
+}
+
 /// A read against a close and an event of an earlier socket: the one ends it, the other does nothing.
 #[test]
 fn a_close_ends_the_wait_and_a_stale_event_does_not() {
