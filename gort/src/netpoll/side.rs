@@ -239,8 +239,10 @@ mod tests {
     fn an_event_of_an_earlier_socket_changes_nothing() {
         let side = Side::new();
         let old = side.generation();
+        assert_eq!(side.event(old, true), None);
         let new = side.renew();
         assert_ne!(old, new);
+        assert!(side.is_quiet());
         assert_eq!(side.publish(SOMEBODY), Publish::Parks);
         assert_eq!(side.event(old, true), None);
         assert!(side.is_quiet() && side.has_waiter());
