@@ -32,6 +32,7 @@ var workloads = map[string]func(n int) outcome{
 	"mutex8":      func(n int) outcome { return mutex(n, 8) },
 	"mutex1":      func(n int) outcome { return mutex(n, 1) },
 	"sleepers":    sleepers,
+	"lone":        lone,
 	"hogs":        hogs,
 	"blocking":    blocking,
 }

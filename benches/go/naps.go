@@ -71,6 +71,17 @@ func sleepers(n int) outcome {
 	return outcome{"cpu_us": cpu, "check": check(total.Load(), triangle(n)*naps)}.with(late.figures())
 }
 
+// lone is one alone, while nothing else happens.
+func lone(n int) outcome {
+	late := make(lateness, n)
+	naps := 0
+	for slot := range n {
+		late.nap(slot, time.Millisecond)
+		naps++
+	}
+	return outcome{"check": check(uint64(naps), uint64(n))}.with(late.figures())
+}
+
 func hogs(n int) outcome {
 	procs := runtime.GOMAXPROCS(0)
 	var stop atomic.Bool

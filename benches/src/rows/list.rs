@@ -292,6 +292,15 @@ pub const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "lone",
+        workload: "lone",
+        about: "lateness of a 1 ms sleeper while nothing else happens",
+        n: 500,
+        quick: 50,
+        metrics: &[LATE_MEAN.expect(&[AtMost(100.0)]), LATE_P99.aside("p99"), LATE_MAX.aside("max")],
+        ..ROW
+    },
+    Row {
         name: "hogs",
         workload: "hogs",
         about: "lateness of a 1 ms sleeper among 2×GOMAXPROCS that compute",

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         ("mutex8", |n| locks::mutex(n, 8)),
         ("mutex1", |n| locks::mutex(n, 1)),
         ("sleepers", naps::sleepers),
+        ("lone", naps::lone),
         ("hogs", naps::hogs),
         ("blocking", naps::blocking),
     ])

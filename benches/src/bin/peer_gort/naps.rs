@@ -44,6 +44,17 @@ fn nap(lateness: &Lateness, slot: u64, length: Duration) {
     lateness.note(slot, start, length);
 }
 
+/// One alone, while nothing else happens.
+pub(super) fn lone(n: u64) -> Outcome {
+    let lateness = Lateness::new(n);
+    let mut naps = 0;
+    for slot in 0..n {
+        nap(&lateness, slot, Duration::from_millis(1));
+        naps += 1;
+    }
+    Outcome::checked(naps, n, lateness.figures(n))
+}
+
 pub(super) fn hogs(n: u64) -> Outcome {
     let procs = peer::procs() as u64;
     let stop = Arc::new(AtomicBool::new(false));

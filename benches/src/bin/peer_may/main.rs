@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         ("mutex8", |n| on_worker(|n| locks::mutex(n, 8), n)),
         ("mutex1", |n| on_worker(|n| locks::mutex(n, 1), n)),
         ("sleepers", |n| on_worker(naps::sleepers, n)),
+        ("lone", |n| on_worker(naps::lone, n)),
         ("hogs", |n| on_worker(naps::hogs, n)),
         ("blocking", |n| on_worker(naps::blocking, n)),
     ])

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         ("mutex8", |n| on_worker(locks::mutex(n, 8))),
         ("mutex1", |n| on_worker(locks::mutex(n, 1))),
         ("sleepers", |n| on_worker(naps::sleepers(n))),
+        ("lone", |n| on_worker(naps::lone(n))),
         ("hogs", |n| on_worker(naps::hogs(n))),
         ("blocking", |n| on_worker(naps::blocking(n))),
     ])
