@@ -34,21 +34,25 @@ fn waits_for_sockets(sysmon: bool) -> bool {
     who_waits_for_sockets(sysmon).is_some()
 }
 
+/// A goroutine that waits for a socket, and says by a 1 that it has read.
+fn reader(mut server: gort::net::TcpStream) -> (gort::JoinHandle<usize>, Arc<AtomicUsize>) {
+    let done = Arc::new(AtomicUsize::new(0));
+    let says = done.clone();
+    let reader = gort::spawn(move || {
+        let n = server.read(&mut [0; 8]).unwrap();
+        says.store(1, Ordering::Relaxed);
+        n
+    });
+    wait_for_io_waiters(1);
+    (reader, done)
+}
+
 /// Has `busy` keep the only P while a goroutine waits for a socket, until it has looked at sysmon `looks` times; then
 /// has that one woken, which ends `busy`. How many looks found that sysmon waits for sockets.
 fn sysmon_waits_for_sockets(looks: usize, busy: fn(&AtomicUsize, &mut dyn FnMut())) -> usize {
     let before = gort::gomaxprocs(1);
-    let (client, mut server) = pair();
-    let done = Arc::new(AtomicUsize::new(0));
-    let reader = gort::spawn({
-        let done = done.clone();
-        move || {
-            let n = server.read(&mut [0; 8]).unwrap();
-            done.store(1, Ordering::Relaxed);
-            n
-        }
-    });
-    wait_for_io_waiters(1);
+    let (client, server) = pair();
+    let (reader, done) = reader(server);
     let (mut left, mut there) = (looks, 0);
     busy(&done, &mut || {
         there += usize::from(waits_for_sockets(true));
@@ -178,17 +182,8 @@ fn sockets_are_seen_to_when_a_p_stops_looking() {
     let _limit = limit();
     let before = gort::gomaxprocs(2);
     for _ in 0..20 {
-        let (client, mut server) = pair();
-        let done = Arc::new(AtomicUsize::new(0));
-        let reader = gort::spawn({
-            let done = done.clone();
-            move || {
-                let n = server.read(&mut [0; 8]).unwrap();
-                done.store(1, Ordering::Relaxed);
-                n
-            }
-        });
-        wait_for_io_waiters(1);
+        let (client, server) = pair();
+        let (reader, done) = reader(server);
         gort::scope(|s| {
             s.spawn(|| {
                 while done.load(Ordering::Relaxed) == 0 {

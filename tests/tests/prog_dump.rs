@@ -1,5 +1,5 @@
 //! Dumps: SIGQUIT, `runtime::stack(true)`, and what deadlock reports say of who waits for whom. The programs are in
-//! `src/bin/prog_dump.rs`.
+//! `src/bin/prog_dump/`.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;

@@ -31,7 +31,7 @@ const HOG: u64 = 1_000_000;
 const CAP: u32 = 64;
 /// Nanoseconds that a goroutine runs from which on others that wait are worth the help of another M, whatever they share.
 const LONG_TURN: u64 = 5_000;
-/// For how long after a P was taken sysmon looks more often: programs that block do it again.
+/// For how long after a P was taken from a blocked thread sysmon looks more often: programs that block do it again.
 const ALERT: u64 = 20_000_000;
 
 /// What is remembered of a P. Go: `sysmontick`.
@@ -79,6 +79,22 @@ enum Thread {
     Waits,
     /// It sleeps. `still`: it has done nothing since the last look.
     Sleeps { still: bool },
+}
+
+impl Thread {
+    /// Of one that has had a processor for `ran` nanoseconds, if that is known, of the `elapsed` ones since the last
+    /// look. The kernel is asked whether it is asleep only if it can have slept.
+    fn of(ran: Option<u64>, elapsed: u64, is_asleep: impl FnOnce() -> bool) -> Self {
+        if ran.is_some_and(|ran| ran >= elapsed - elapsed / 8) {
+            Thread::Runs
+        } else if is_asleep() {
+            Thread::Sleeps { still: ran == Some(0) }
+        } else if ran.is_some_and(|ran| ran < elapsed / 2) {
+            Thread::Waits
+        } else {
+            Thread::Runs
+        }
+    }
 }
 
 /// What sysmon's next sleep depends on.
@@ -234,24 +250,37 @@ impl Tick {
         let used = thread::cpu_time(tid).map(|used| (tid, used));
         let before = std::mem::replace(&mut self.clock, used);
         let ran = match (before, used) {
-            (Some((was, before)), Some((tid, used))) if was == tid => Some(used - before),
+            // The number may be another thread's by now, with a clock of its own.
+            (Some((was, before)), Some((tid, used))) if was == tid => used.checked_sub(before),
             _ => None,
         };
-        // The kernel is asked for its state only if it can have slept.
-        if ran.is_some_and(|ran| ran >= elapsed - elapsed / 8) {
-            Thread::Runs
-        } else if used.is_some() && thread::is_asleep(tid) {
-            Thread::Sleeps { still: ran == Some(0) }
-        } else if ran.is_some_and(|ran| ran < elapsed / 2) {
-            Thread::Waits
-        } else {
-            Thread::Runs
-        }
+        Thread::of(ran, elapsed, || used.is_some() && thread::is_asleep(tid))
     }
 
     /// There is no need to look.
     fn forget(&mut self) -> Thread {
         self.clock = None;
         Thread::Runs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_thread_has_done() {
+        let check = |ran: Option<u64>, asleep: bool, expected: Thread| {
+            assert_eq!(Thread::of(ran, 800, || asleep), expected, "{ran:?} of 800, asleep: {asleep}");
+        };
+        check(None, false, Thread::Runs);
+        check(None, true, Thread::Sleeps { still: false });
+        check(Some(0), true, Thread::Sleeps { still: true });
+        check(Some(0), false, Thread::Waits);
+        check(Some(399), false, Thread::Waits);
+        check(Some(400), false, Thread::Runs);
+        check(Some(699), true, Thread::Sleeps { still: false });
+        // It has had no time to sleep, and is not asked.
+        assert_eq!(Thread::of(Some(700), 800, || unreachable!()), Thread::Runs);
     }
 }

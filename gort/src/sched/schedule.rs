@@ -39,11 +39,11 @@ const LINGER_MIN: u64 = 1_000;
 /// Up to when it has paid: what is found later costs more than a sleep.
 const LINGER_PAYS: u64 = 10_000;
 
-/// An M has spun for so many nanoseconds, and whether it has found something.
-fn lingered(spun: u64, found: bool) {
+/// An M has spun: for so many nanoseconds until it found something, or in vain.
+fn lingered(found: Option<u64>) {
     let now = SCHED.linger.load(Ordering::Relaxed);
     // A race between two Ms loses a step, which does not matter.
-    let paid = found && spun <= LINGER_PAYS;
+    let paid = found.is_some_and(|after| after <= LINGER_PAYS);
     let next = if paid { (now * 2).min(LINGER_MAX) } else { (now - now / 4).max(LINGER_MIN) };
     if next != now {
         SCHED.linger.store(next, Ordering::Relaxed);
@@ -316,12 +316,12 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
                 if let Some(gp) = steal(mp, pp) {
                     let found = clock::nanotime();
                     mp.stole_at.set(found);
-                    lingered(found - now, true);
+                    lingered(Some(found - now));
                     return Ok(work_found(mp, gp));
                 }
                 // Timers may have readied goroutines to our own queues.
                 if let Some(gp) = pick_on_g0(mp) {
-                    lingered(clock::nanotime() - now, true);
+                    lingered(Some(clock::nanotime() - now));
                     return Ok(work_found(mp, gp));
                 }
                 if pp.attention.load(Ordering::Relaxed) != 0 || clock::nanotime() >= until {
@@ -331,7 +331,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
                     std::hint::spin_loop();
                 }
             }
-            lingered(until - now, false);
+            lingered(None);
         }
         if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
             // To be emptied, not laid aside.

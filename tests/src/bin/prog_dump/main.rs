@@ -1,5 +1,8 @@
 //! Programs for `tests/tests/prog_dump.rs`: goroutines in all states, for dumps to look at.
 
+mod deadlocks;
+mod signals;
+
 use std::hint::black_box;
 use std::io::Read;
 use std::sync::Arc;
@@ -7,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use gort::channel::{Receiver, bounded};
-use gort::sync::{Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup};
 
 /// Tells the test that everything is in place, which then sends a signal; returns when the input is closed.
 fn ready() {
@@ -246,64 +248,6 @@ fn grouped() {
     println!("grouped");
 }
 
-/// Calls of this program's own handler of SIGURG.
-static URGENT: AtomicUsize = AtomicUsize::new(0);
-
-extern "C" fn on_urgent(_: libc::c_int) {
-    URGENT.fetch_add(1, SeqCst);
-}
-
-fn disposition(signal: libc::c_int) -> libc::sighandler_t {
-    // SAFETY: with a null new disposition the present one is written to `now`, for which zero is valid.
-    unsafe {
-        let mut now: libc::sigaction = std::mem::zeroed();
-        assert_eq!(libc::sigaction(signal, std::ptr::null(), &mut now), 0);
-        now.sa_sigaction
-    }
-}
-
-/// The signal that asks runners is everybody's: who handled it before goes on doing so, during a dump too.
-fn signal_is_passed_on() {
-    let stop = Arc::new(AtomicBool::new(false));
-    let theirs = stop.clone();
-    let hog = gort::spawn(move || computes(&theirs));
-    let dump = || {
-        until(|| gort::runtime::stack(true).contains("computes()"));
-    };
-    dump();
-    assert_eq!(disposition(libc::SIGURG), libc::SIG_DFL, "put back");
-    let handler = on_urgent as *const () as libc::sighandler_t;
-    // SAFETY: the handler only counts.
-    unsafe { libc::signal(libc::SIGURG, handler) };
-    dump();
-    assert_eq!(URGENT.load(SeqCst), 0, "the runtime's own signals are not passed on");
-    assert_eq!(disposition(libc::SIGURG), handler, "put back");
-    // SAFETY: sends a signal that is handled.
-    unsafe { libc::raise(libc::SIGURG) };
-    assert_eq!(URGENT.load(SeqCst), 1);
-    // While dumps go on, others send the signal.
-    let sender = {
-        let stop = stop.clone();
-        std::thread::spawn(move || {
-            let mut n = 0;
-            while !stop.load(SeqCst) {
-                // SAFETY: as above.
-                unsafe { libc::raise(libc::SIGURG) };
-                n += 1;
-            }
-            n
-        })
-    };
-    for _ in 0..50 {
-        dump();
-    }
-    stop.store(true, SeqCst);
-    let sent = gort::blocking(|| sender.join().unwrap());
-    hog.join().unwrap();
-    assert_eq!(URGENT.load(SeqCst), sent + 1);
-    println!("passed on");
-}
-
 #[inline(never)]
 fn computes_deaf(listens: &AtomicBool, stop: &AtomicBool) {
     let mask = |how| {
@@ -414,61 +358,6 @@ fn on_the_system_stack() {
     gort::park();
 }
 
-/// Without a dump no system call of the user's is interrupted by the runtime, whatever retake does.
-fn no_eintr() {
-    let stop = Arc::new(AtomicBool::new(false));
-    let hogs: Vec<_> = (0..4)
-        .map(|_| {
-            let stop = stop.clone();
-            gort::spawn(move || computes(&stop))
-        })
-        .collect();
-    let calls: Vec<_> = (0..4)
-        .map(|_| {
-            gort::spawn(|| {
-                for _ in 0..50 {
-                    let time = libc::timespec { tv_sec: 0, tv_nsec: 2_000_000 };
-                    // SAFETY: reads `time`; a sleep that is interrupted is not restarted.
-                    assert_eq!(unsafe { libc::nanosleep(&time, std::ptr::null_mut()) }, 0, "EINTR");
-                }
-            })
-        })
-        .collect();
-    calls.into_iter().for_each(|h| h.join().unwrap());
-    stop.store(true, SeqCst);
-    hogs.into_iter().for_each(|h| h.join().unwrap());
-    println!("undisturbed");
-}
-
-extern "C" fn on_quit(_: libc::c_int) {
-    URGENT.fetch_add(1, SeqCst);
-}
-
-fn take_quit() {
-    // SAFETY: the handler only counts.
-    unsafe { libc::signal(libc::SIGQUIT, on_quit as *const () as libc::sighandler_t) };
-}
-
-fn quit_is_taken() {
-    // SAFETY: sends a signal that is handled.
-    unsafe { libc::raise(libc::SIGQUIT) };
-    gort::sleep(Duration::from_millis(20));
-    assert_eq!(URGENT.load(SeqCst), 1);
-    println!("taken");
-}
-
-/// Asked for by a channel it is the program's; after that the runtime's again.
-fn quit_by_channel() {
-    use gort::signal::{self, Signal};
-    let (tx, rx) = bounded(1);
-    signal::notify(&tx, &[Signal::SIGQUIT]);
-    // SAFETY: sends a signal that is handled.
-    unsafe { libc::raise(libc::SIGQUIT) };
-    assert_eq!(rx.recv(), Ok(Signal::SIGQUIT));
-    signal::stop(&tx);
-    ready();
-}
-
 fn ancestors() {
     fn child(rx: Receiver<()>, text: gort::channel::Sender<String>) {
         gort::go!(grandchild(rx, text));
@@ -485,152 +374,6 @@ fn ancestors() {
     println!("{}", gort::runtime::stack(true));
 }
 
-/// 1 waits for 2 to end, which waits for a mutex of 3, which waits for one of 2.
-fn deadlock_circle() {
-    let (a, b) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
-    let met = Arc::new(gort::sync::Barrier::new(2));
-    fn locks(mine: Arc<Mutex<()>>, other: Arc<Mutex<()>>, met: Arc<gort::sync::Barrier>) {
-        let _mine = mine.lock().unwrap();
-        met.wait();
-        let _other = other.lock().unwrap();
-    }
-    let (a2, b2, met2) = (a.clone(), b.clone(), met.clone());
-    let first = gort::spawn(move || locks(a2, b2, met2));
-    gort::go!(locks(b, a, met));
-    let _ = first.join();
-}
-
-fn deadlock_rwlock() {
-    let lock = Arc::new(RwLock::new(()));
-    let theirs = lock.clone();
-    let _written = lock.write().unwrap();
-    gort::spawn(move || drop(theirs.read())).join().unwrap();
-}
-
-fn deadlock_once() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| ONCE.call_once(|| ()));
-}
-
-fn deadlock_leaked_guard() {
-    let mutex: &'static Mutex<()> = Box::leak(Box::new(Mutex::new(())));
-    gort::spawn(|| std::mem::forget(mutex.lock().unwrap())).join().unwrap();
-    drop(mutex.lock());
-}
-
-fn deadlock_thread_holds() {
-    let mutex: &'static Mutex<()> = Box::leak(Box::new(Mutex::new(())));
-    let thread = std::thread::spawn(|| std::mem::forget(mutex.lock().unwrap()));
-    gort::blocking(|| thread.join().unwrap());
-    drop(mutex.lock());
-}
-
-fn deadlock_wait_group() {
-    let wg = WaitGroup::new();
-    wg.add(3);
-    let theirs = wg.clone();
-    gort::go!(move || {
-        theirs.done();
-        gort::park();
-        drop(theirs);
-    });
-    wg.wait();
-}
-
-fn deadlock_channel() {
-    let (tx, rx) = bounded::<()>(0);
-    gort::go!(move || {
-        gort::park();
-        drop(tx);
-    });
-    waits_for_good(&rx);
-}
-
-fn deadlock_lonely_channel() {
-    let (tx, rx) = bounded::<()>(0);
-    waits_for_good(&rx);
-    drop(tx);
-}
-
-fn deadlock_select() {
-    let (tx, rx) = bounded::<()>(0);
-    let (other_tx, other_rx) = bounded::<()>(0);
-    gort::go!(move || {
-        gort::park();
-        drop(tx);
-    });
-    gort::select! {
-        recv(rx) -> _ => (),
-        send(other_tx, ()) -> _ => (),
-        recv(gort::channel::never::<()>()) -> _ => (),
-    }
-    drop(other_rx);
-}
-
-fn deadlock_condvar() {
-    let (mutex, condvar) = (Mutex::new(()), Arc::new(Condvar::new()));
-    let theirs = condvar.clone();
-    gort::go!(move || {
-        gort::park();
-        theirs.notify_all();
-    });
-    drop(condvar.wait(mutex.lock().unwrap()));
-}
-
-fn deadlock_semaphore() {
-    let semaphore = Arc::new(Semaphore::new(3));
-    let (theirs, has) = (semaphore.clone(), Arc::new(AtomicBool::new(false)));
-    let set = has.clone();
-    gort::go!(move || {
-        let _permit = theirs.acquire_many(2);
-        set.store(true, SeqCst);
-        gort::park();
-    });
-    until(|| has.load(SeqCst));
-    let _permit = semaphore.acquire_many(2);
-}
-
-fn deadlock_barrier() {
-    let barrier = Arc::new(gort::sync::Barrier::new(4));
-    let theirs = barrier.clone();
-    gort::go!(move || theirs.wait());
-    barrier.wait();
-}
-
-fn deadlock_readers() {
-    let lock = Arc::new(RwLock::new(()));
-    let (theirs, has) = (lock.clone(), Arc::new(AtomicBool::new(false)));
-    let set = has.clone();
-    gort::go!(move || {
-        let _read = theirs.read();
-        set.store(true, SeqCst);
-        gort::park();
-    });
-    until(|| has.load(SeqCst));
-    drop(lock.write());
-}
-
-fn deadlock_group() {
-    let group = gort::sync::ErrGroup::<()>::new();
-    group.set_limit(1);
-    for _ in 0..2 {
-        group.go(|| {
-            gort::park();
-            Ok(())
-        });
-    }
-}
-
-fn deadlock_scope() {
-    gort::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(gort::park);
-        }
-        scope.spawn(|| ());
-        gort::yield_now();
-    });
-}
-
 mod started {
     #[gort::main]
     pub(super) fn main() {
@@ -640,7 +383,7 @@ mod started {
 
 fn main() {
     if std::env::args().nth(1).as_deref() == Some("quit_taken_before") {
-        take_quit();
+        signals::take_quit();
     }
     started::main();
 }
@@ -652,33 +395,19 @@ fn programs() {
         Some("asks_runners") => asks_runners(),
         Some("dumped_often") => dumped_often(),
         Some("grouped") => grouped(),
-        Some("signal_is_passed_on") => signal_is_passed_on(),
+        Some("signal_is_passed_on") => signals::signal_is_passed_on(),
         Some("deaf") => deaf(),
         Some("little_stack_left") => little_stack_left(),
         Some("on_the_system_stack") => on_the_system_stack(),
-        Some("no_eintr") => no_eintr(),
+        Some("no_eintr") => signals::no_eintr(),
         Some("quit_taken_later") => {
-            take_quit();
-            quit_is_taken();
+            signals::take_quit();
+            signals::quit_is_taken();
         }
-        Some("quit_taken_before") => quit_is_taken(),
-        Some("quit_by_channel") => quit_by_channel(),
+        Some("quit_taken_before") => signals::quit_is_taken(),
+        Some("quit_by_channel") => signals::quit_by_channel(),
         Some("ancestors") => ancestors(),
-        Some("deadlock_circle") => deadlock_circle(),
-        Some("deadlock_rwlock") => deadlock_rwlock(),
-        Some("deadlock_once") => deadlock_once(),
-        Some("deadlock_leaked_guard") => deadlock_leaked_guard(),
-        Some("deadlock_thread_holds") => deadlock_thread_holds(),
-        Some("deadlock_wait_group") => deadlock_wait_group(),
-        Some("deadlock_channel") => deadlock_channel(),
-        Some("deadlock_lonely_channel") => deadlock_lonely_channel(),
-        Some("deadlock_select") => deadlock_select(),
-        Some("deadlock_condvar") => deadlock_condvar(),
-        Some("deadlock_semaphore") => deadlock_semaphore(),
-        Some("deadlock_barrier") => deadlock_barrier(),
-        Some("deadlock_readers") => deadlock_readers(),
-        Some("deadlock_group") => deadlock_group(),
-        Some("deadlock_scope") => deadlock_scope(),
+        Some(name) if name.starts_with("deadlock_") => deadlocks::program(name),
         other => panic!("no program {other:?}"),
     }
 }
