@@ -81,7 +81,8 @@
 //!   [`Options::stack_size`] is. What is no such number, or is zero, is ignored.
 //! - `GODEBUG` (`GORTDEBUG` wins): `inittrace=1`, `schedtrace=MS`, `scheddetail=1`, `tracebackancestors=N`.
 //! - `GOTRACEBACK`: how much a crash shows: `none`, `single` (the goroutine that panics; a deadlock and SIGQUIT show
-//!   all), `all`, `system` (the runtime's frames too), `crash` (and SIGABRT at the end).
+//!   all), `all`, `system` (the runtime's frames too), `crash` (and SIGABRT at the end). As in Go, 1 is `all`, a greater
+//!   number `system`, and anything else `none`.
 //!
 //! # When things go wrong
 //!

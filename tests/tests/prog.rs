@@ -118,19 +118,22 @@ fn gotraceback() {
         let ended = ended.err(&["boom: others are shown"]);
         assert_eq!(ended.stderr.contains(" [running]:\n"), header, "{level:?}\n{}", ended.all());
         assert_eq!(ended.stderr.contains("created by "), header, "{level:?}\n{}", ended.all());
-        let main = if level == Some("system") { "goroutine 1 gp=0x" } else { "goroutine 1 [" };
+        let main =
+            if level == Some("system") || level == Some("3") { "goroutine 1 gp=0x" } else { "goroutine 1 [" };
         for part in [main, "[chan receive", "waits_for_good"] {
             assert_eq!(ended.stderr.contains(part), others, "{level:?} {part}\n{}", ended.all());
         }
     };
     check(Some("none"), false, false);
     check(Some("0"), false, false);
+    check(Some("nonsense"), false, false);
     check(None, true, false);
+    check(Some(""), true, false);
     check(Some("single"), true, false);
-    check(Some("nonsense"), true, false);
     check(Some("all"), true, true);
     check(Some("1"), true, true);
     check(Some("system"), true, true);
+    check(Some("3"), true, true);
 }
 
 const ASLEEP: &str = "fatal error: all goroutines are asleep - deadlock!\n";

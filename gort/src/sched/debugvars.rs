@@ -81,15 +81,31 @@ pub(crate) enum TracebackLevel {
     System,
 }
 
-/// `GOTRACEBACK`, read once: how much is shown, and whether the process ends by SIGABRT.
+/// `GOTRACEBACK` as Go reads it: how much is shown, and whether the process ends by SIGABRT. A number asks for all
+/// goroutines, from 2 on with the runtime's frames; what is neither a word nor a number is 0.
+///
+/// Go: runtime1.go `setTraceback`.
+fn parse_traceback(text: &str) -> (TracebackLevel, bool) {
+    let level = match text {
+        "none" => TracebackLevel::None,
+        "" | "single" => TracebackLevel::Single,
+        "all" => TracebackLevel::All,
+        "system" | "crash" => TracebackLevel::System,
+        // Go keeps 30 bits of what fits 32.
+        number => match number.parse::<i64>().ok().and_then(|n| u32::try_from(n).ok()).map(|n| n << 2 >> 2) {
+            None | Some(0) => TracebackLevel::None,
+            Some(1) => TracebackLevel::All,
+            Some(_) => TracebackLevel::System,
+        },
+    };
+    (level, text == "crash")
+}
+
+/// `GOTRACEBACK`, read once.
 fn traceback() -> (TracebackLevel, bool) {
     static LEVEL: OnceLock<(TracebackLevel, bool)> = OnceLock::new();
-    *LEVEL.get_or_init(|| match std::env::var("GOTRACEBACK").as_deref() {
-        Ok("none" | "0") => (TracebackLevel::None, false),
-        Ok("all" | "1") => (TracebackLevel::All, false),
-        Ok("system" | "2") => (TracebackLevel::System, false),
-        Ok("crash") => (TracebackLevel::System, true),
-        _ => (TracebackLevel::Single, false),
+    *LEVEL.get_or_init(|| {
+        parse_traceback(&std::env::var_os("GOTRACEBACK").unwrap_or_default().to_string_lossy())
     })
 }
 
@@ -137,6 +153,34 @@ mod tests {
         check("0x4", None);
         check("", None);
         check("four", None);
+    }
+
+    /// What Go 1.27 does with each, tried out with a panic beside other goroutines.
+    #[test]
+    fn gotraceback_as_go_reads_it() {
+        let check = |text: &str, level: TracebackLevel, crash: bool| {
+            assert_eq!(parse_traceback(text), (level, crash), "{text:?}");
+        };
+        check("none", TracebackLevel::None, false);
+        check("", TracebackLevel::Single, false);
+        check("single", TracebackLevel::Single, false);
+        check("all", TracebackLevel::All, false);
+        check("system", TracebackLevel::System, false);
+        check("crash", TracebackLevel::System, true);
+        for all in ["1", "+1", "01", "1073741825"] {
+            check(all, TracebackLevel::All, false);
+        }
+        for system in ["2", "3", "07", "4294967295"] {
+            check(system, TracebackLevel::System, false);
+        }
+        for none in ["0", "-0", "1073741824"] {
+            check(none, TracebackLevel::None, false);
+        }
+        // Windows' alone, no words of Go's, and no numbers that fit.
+        for none in ["wer", "nonsense", "ALL", " 1", "1.5", "0x1", "-1", "4294967296", "99999999999999999999"]
+        {
+            check(none, TracebackLevel::None, false);
+        }
     }
 
     #[test]
