@@ -127,7 +127,10 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 /// ```
 #[doc(alias = "Tick")]
 pub fn tick(period: Duration) -> Receiver<Instant> {
-    Receiver::with_flavor(Flavor::Tick(Arc::new(timer::Tick::new(period))))
+    match Instant::now().checked_add(period) {
+        Some(_) => Receiver::with_flavor(Flavor::Tick(Arc::new(timer::Tick::new(period)))),
+        None => never(),
+    }
 }
 
 /// A channel that never delivers anything.

@@ -77,15 +77,16 @@ impl<T> Receiver<T> {
                     return Err(RecvTimeoutError::Timeout);
                 }
             },
-            Flavor::Tick(tick) => {
-                if tick.due() > deadline {
-                    timed_out(deadline);
-                    return Err(RecvTimeoutError::Timeout);
+            Flavor::Tick(tick) => match tick.take_next(deadline) {
+                Some((due, time)) => {
+                    timed_out(due);
+                    Ok(time_message(time))
                 }
-                let (due, time) = tick.take_next();
-                timed_out(due);
-                Ok(time_message(time))
-            }
+                None => {
+                    timed_out(deadline);
+                    Err(RecvTimeoutError::Timeout)
+                }
+            },
             Flavor::Never => {
                 timed_out(deadline);
                 Err(RecvTimeoutError::Timeout)

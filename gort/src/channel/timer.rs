@@ -1,9 +1,9 @@
 //! Channels that deliver times: `after`, `at` and `tick`. They hold no timer: a receiver waits for the
 //! time itself, and a select for the earliest of its arms.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::primitive::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::clock::{self, NEVER};
 
 /// Delivers one message, the time, at a time.
@@ -15,6 +15,7 @@ pub(crate) struct At {
 
 /// Delivers one message each period. Late receivers get one message for all that they have missed.
 pub(crate) struct Tick {
+    /// Not after `start_ns`, so that no message lies in its receiver's future.
     start: Instant,
     start_ns: u64,
     period: u64,
@@ -50,13 +51,9 @@ impl At {
 impl Tick {
     pub(crate) fn new(period: Duration) -> Self {
         let period = u64::try_from(period.as_nanos()).unwrap_or(NEVER);
+        let start = Instant::now();
         let start_ns = clock::nanotime();
-        Self {
-            start: Instant::now(),
-            start_ns,
-            period,
-            next: AtomicU64::new(start_ns.saturating_add(period)),
-        }
+        Self { start, start_ns, period, next: AtomicU64::new(start_ns.saturating_add(period)) }
     }
 
     pub(crate) fn due(&self) -> u64 {
@@ -76,22 +73,28 @@ impl Tick {
 
     /// The tick that is due, if one is.
     pub(crate) fn take(&self) -> Option<Instant> {
-        let now = clock::nanotime();
-        let due = self.due();
-        if due > now {
-            return None;
+        loop {
+            let (due, now) = (self.due(), clock::nanotime());
+            if due > now {
+                return None;
+            }
+            // If another receiver has it, the next may be due as well.
+            if self.claim(due, now) {
+                return Some(self.time(due));
+            }
         }
-        // If another receiver has it, there is none for us now.
-        self.claim(due, now).then(|| self.time(due))
     }
 
-    /// The next tick and when it is due: the caller's, who waits for it. A period later comes the next
-    /// one, or a period from now if this one is late.
-    pub(crate) fn take_next(&self) -> (u64, Instant) {
+    /// The next tick and when it is due, unless that is after the deadline: the caller's, who waits for it. A period
+    /// later comes the next one, or a period from now if this one is late.
+    pub(crate) fn take_next(&self, deadline: u64) -> Option<(u64, Instant)> {
         loop {
             let due = self.due();
+            if due > deadline {
+                return None;
+            }
             if self.claim(due, clock::nanotime()) {
-                return (due, self.time(due));
+                return Some((due, self.time(due)));
             }
         }
     }
@@ -103,5 +106,80 @@ impl Tick {
 
     fn time(&self, due: u64) -> Instant {
         self.start + Duration::from_nanos(due.saturating_sub(self.start_ns))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// A tick that came at this moment was after the receiver's clock.
+    #[test]
+    fn tick_came_from_the_future() {
+        for _ in 0..2_000 {
+            let tick = Tick::new(Duration::from_secs(1));
+            let time = tick.time(clock::nanotime());
+            let now = Instant::now();
+            assert!(time <= now, "{:?} ahead", time - now);
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::primitive::Arc;
+    use crate::sched::{check, time_comes};
+
+    const PERIOD: u64 = 10;
+
+    /// What two receivers get at the same time; the clock stands at 0.
+    fn two<T: Send + Sync + 'static, R: 'static>(times: T, receive: fn(&T) -> R) -> [R; 2] {
+        let times = Arc::new(times);
+        let other = times.clone();
+        let other = loom::thread::spawn(move || receive(&other));
+        [receive(&times), other.join().unwrap()]
+    }
+
+    /// Who lost the last tick before its deadline to another receiver waited for the next, a period too long.
+    #[test]
+    fn lost_tick_overran_the_deadline() {
+        check(3, || {
+            let tick = Tick::new(Duration::from_nanos(PERIOD));
+            let mut due = two(tick, |tick| tick.take_next(2 * PERIOD - 1).map(|(due, _)| due));
+            due.sort();
+            assert_eq!(due, [None, Some(PERIOD)]);
+        });
+    }
+
+    /// Each receiver has a tick of its own.
+    #[test]
+    fn ticks_are_claimed_once() {
+        check(3, || {
+            let tick = Tick::new(Duration::from_nanos(PERIOD));
+            let mut due = two(tick, |tick| tick.take_next(NEVER).map(|(due, _)| due));
+            due.sort();
+            assert_eq!(due, [Some(PERIOD), Some(2 * PERIOD)]);
+        });
+    }
+
+    /// Without a period one is due at any time, whoever else takes one.
+    #[test]
+    fn tick_without_a_period_was_not_there() {
+        check(3, || {
+            let tick = Tick::new(Duration::ZERO);
+            time_comes();
+            let got = two(tick, |tick| tick.take().is_some());
+            assert_eq!(got, [true, true]);
+        });
+    }
+
+    #[test]
+    fn a_time_is_delivered_once() {
+        check(3, || {
+            let at = At { when: Instant::now(), due: 0, delivered: AtomicBool::new(false) };
+            let got = two(at, |at| at.take().is_some());
+            assert!(got[0] != got[1]);
+        });
     }
 }
