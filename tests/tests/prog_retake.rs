@@ -109,3 +109,32 @@ fn more_hogs_than_the_cap() {
         assert_eq!(begun, procs * (64 + 1));
     }
 }
+
+/// What was counted for the cap was every thread without a P: a hundred in the kernel, and nobody was helped any more.
+#[test]
+fn bug_blocked_threads_were_counted_as_hogs() {
+    for procs in ["1", "2"] {
+        for godebug in ["", "nomembarrier=1"] {
+            let output = output("blocked_threads_are_no_hogs", procs, godebug);
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "went on\n", "{output:?}");
+            assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn sleepers_that_come_back_as_hogs() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_prog_retake"))
+        .arg("sleepers_that_come_back_as_hogs")
+        .env("GOMAXPROCS", "1")
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut warning = String::new();
+    errors.read_line(&mut warning).unwrap();
+    assert!(warning.starts_with("gort: too many goroutines compute without a pause"), "{warning}");
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert!(child.wait().unwrap().success());
+}

@@ -4,6 +4,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod cooling;
+mod crowd;
 pub(crate) mod current;
 pub(crate) mod deadlock;
 pub(crate) mod debugvars;
@@ -36,6 +37,7 @@ pub(crate) mod trace;
 pub(crate) mod traceback;
 pub(crate) mod verdict;
 pub(crate) mod wake;
+mod watch;
 
 use std::cell::UnsafeCell;
 use std::ops::Deref;
@@ -158,6 +160,8 @@ pub(crate) struct Sched {
     pub(crate) net_poller: AtomicPtr<M>,
     /// Whether that M was given a P, and called, and has not noticed yet.
     pub(crate) net_called: AtomicBool,
+    /// Whether a thread was seen that may have blocked; see `watch`.
+    pub(crate) suspect: AtomicBool,
     /// Whether sysmon sleeps until told.
     pub(crate) sysmon_sleeps: AtomicBool,
     pub(crate) sysmon: crate::note::Note,
@@ -200,6 +204,7 @@ pub(crate) static SCHED: Sched = Sched {
     net_poller: AtomicPtr::new(ptr::null_mut()),
     net_called: AtomicBool::new(false),
     helped: AtomicBool::new(false),
+    suspect: AtomicBool::new(false),
     sysmon_sleeps: AtomicBool::new(false),
     sysmon: crate::note::Note::new(),
     coarse: AtomicU32::new(0),

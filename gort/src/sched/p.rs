@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::m::M;
 use super::stock::Stock;
+use super::watch::Watch;
 use crate::contention;
 use crate::rand::Rand;
 use crate::runq::Runq;
@@ -60,6 +61,8 @@ pub(crate) struct P {
     pub(crate) net_switches: Cell<u32>,
     /// When its owner last thought of sockets.
     pub(crate) net_looked: AtomicU64,
+    /// What it has seen of the next P.
+    pub(super) watch: Cell<Watch>,
     /// Until which switch due timers wait for those who were readied before them; see `schedule::run_timers`.
     pub(crate) timer_hold: Cell<u32>,
     /// The time, if the goroutine that is about to park has just looked; 0 if not.
@@ -88,6 +91,7 @@ impl P {
             lone_skip: Cell::new(0),
             net_switches: Cell::new(0),
             net_looked: AtomicU64::new(0),
+            watch: Cell::default(),
             timer_hold: Cell::new(0),
             looked: Cell::new(0),
             rand: Rand::new(seed ^ (u64::from(id) << 32)),

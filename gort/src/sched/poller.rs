@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 use super::m::M;
 use super::p::{P, PStatus};
 use super::wake::{self, Dismissed, acquirep, take_nextp};
-use super::{SCHED, deadlock, thread};
+use super::{SCHED, deadlock, thread, watch};
 use crate::g::entry;
 use crate::netpoll::{self, Ready};
 use crate::runq::Entry;
@@ -65,6 +65,7 @@ pub(super) fn poll_now(mp: &'static M, pp: &'static P) -> bool {
     pp.net_switches.set(pp.runq.switches());
     pp.net_looked.store(now, Ordering::Relaxed);
     netpoll::polled(now);
+    watch::look(pp, now);
     let mut ready = Ready::new();
     netpoll::poll(0, &mut ready);
     pass_on(&ready);

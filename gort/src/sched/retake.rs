@@ -8,6 +8,8 @@
 //! - it has computed for [`HOG`], and a goroutine has waited as long, or a timer is due; or
 //! - GOMAXPROCS has shrunk below the P.
 //!
+//! One whose thread waits for a processor is left alone for longer: the thread that would get the P wants one too.
+//!
 //! That a thread sleeps is seen in two steps, the cheap one first: its CPU clock stands where it stood at the
 //! last look, and the kernel says that it is not runnable.
 //!
@@ -17,9 +19,10 @@ use std::sync::atomic::Ordering;
 
 use super::SCHED;
 use super::claim::Mode;
+use super::crowd::Crowd;
 use super::m::M;
 use super::p::{P, PREEMPT, PStatus, RETIRE};
-use super::wake;
+use super::{wake, watch};
 use crate::contention;
 use crate::sys::{barrier, thread, write_stderr};
 
@@ -27,10 +30,16 @@ use crate::sys::{barrier, thread, write_stderr};
 const SLICE: u64 = 10_000_000;
 /// How long one computes, and another waits, before the P of the one is for the other.
 const HOG: u64 = 1_000_000;
-/// Threads without a P, for each P, past which goroutines that compute are left alone.
+/// What its thread must have had of a processor in that time, unless [`STARVED`] has gone by.
+const COMPUTED: u64 = HOG / 8;
+/// How long a goroutine may stand in the way whose thread has no processor.
+const STARVED: u64 = 4 * HOG;
+/// Threads that compute without a P, for each P, past which goroutines that compute are left alone.
 const CAP: u32 = 64;
 /// Nanoseconds that a goroutine runs from which on others that wait are worth the help of another M, whatever they share.
 const LONG_TURN: u64 = 5_000;
+/// Rounds for which a P's thread is looked at after there was work for it: only who was looked at before can be judged.
+const WORKED: u32 = 4;
 /// For how long after a P was taken from a blocked thread sysmon looks more often: programs that block do it again.
 const ALERT: u64 = 20_000_000;
 
@@ -44,8 +53,16 @@ struct Tick {
     /// When the present goroutine was first seen.
     since: u64,
     mode: Option<Mode>,
+    /// For how many more rounds its thread is looked at; see [`WORKED`].
+    worked: u32,
+    /// What it has had of a processor in the whole rounds since.
+    computed: u64,
     /// The thread and where its CPU clock stood.
     clock: Option<(i32, u64)>,
+    /// What it had since the look before, if that is known.
+    ran: Option<u64>,
+    /// Whether the kernel has said that it wants a processor.
+    runnable: bool,
 }
 
 /// Why a P is to be handed over.
@@ -67,6 +84,7 @@ pub(crate) struct Retake {
     /// When the last round was.
     round: u64,
     claimed: Vec<(&'static P, &'static M, Reason)>,
+    crowd: Crowd,
     warned: bool,
 }
 
@@ -105,6 +123,8 @@ pub(crate) struct Seen {
     /// There is work, and a thread was blocked a short while ago, so that the next one may block at once; or one sleeps
     /// that may have blocked.
     pub(crate) alert: bool,
+    /// A P was busy.
+    pub(crate) running: bool,
     /// All busy Ps have switched since the last round: nobody computes for long, nobody has blocked.
     pub(crate) calm: bool,
 }
@@ -125,6 +145,7 @@ impl Retake {
         let mut running = false;
         let mut calm = true;
         let elapsed = now - std::mem::replace(&mut self.round, now);
+        let told = SCHED.suspect.swap(false, Ordering::Relaxed);
         for (i, pp) in SCHED.all_ps().enumerate() {
             if self.ticks.len() <= i {
                 self.ticks.push(Tick::default());
@@ -153,7 +174,14 @@ impl Retake {
             let before = tick.mode.replace(mode);
             let retired = pp.attention.load(Ordering::Relaxed) & RETIRE != 0;
             let work = queued || global || due;
-            let thread = if work { tick.look(mp, elapsed) } else { tick.forget() };
+            let thread = if tick.has_work(work) {
+                tick.look(mp, elapsed, same || told || !watch::is_watched(pp, now))
+            } else {
+                tick.forget()
+            };
+            if same {
+                tick.computed += tick.ran.unwrap_or(elapsed);
+            }
             still |= same;
             running = true;
             calm &= !same || thread == Thread::Waits;
@@ -170,13 +198,12 @@ impl Retake {
                 Reason::Retired
             } else if work && same && mode.in_syscall() && before == Some(mode) || slept {
                 Reason::Blocked
-            } else if late && now - tick.since >= HOG {
+            } else if late && tick.is_hog(now) {
                 Reason::Hog
             } else {
                 continue;
             };
-            let without_p = SCHED.without_p.load(Ordering::Relaxed) + self.claimed.len() as u32;
-            if reason == Reason::Hog && without_p >= CAP * SCHED.procs() {
+            if reason == Reason::Hog && self.crowd.is_full(CAP * SCHED.procs(), now) {
                 self.warn();
             } else if mp.claim.claim() {
                 self.claimed.push((pp, mp, reason));
@@ -193,7 +220,7 @@ impl Retake {
         }
         let alert = self.last.is_some_and(|last| now - last < ALERT);
         let alert = alert && work_anywhere || suspect;
-        Seen { waiting: stuck, alert, calm: running && calm && !stuck && !alert }
+        Seen { waiting: stuck, alert, running, calm: running && calm && !stuck && !alert }
     }
 
     /// Steps 2 and 3 of the claims of this round.
@@ -201,8 +228,9 @@ impl Retake {
         barrier::heavy();
         for (pp, mp, reason) in self.claimed.drain(..) {
             if mp.claim.take(|| pp.owner().is_some_and(|owner| std::ptr::eq(owner, mp))) {
-                if reason == Reason::Blocked {
-                    self.last = Some(now);
+                match reason {
+                    Reason::Blocked => self.last = Some(now),
+                    Reason::Hog | Reason::Retired => self.crowd.joined(),
                 }
                 SCHED.without_p.fetch_add(1, Ordering::Relaxed);
                 wake::detach(pp);
@@ -240,26 +268,46 @@ impl Tick {
         if switched > 0 {
             self.switches = switches;
             self.since = now;
+            self.computed = 0;
         }
         switched
     }
 
-    /// What the thread has done since the last look, `elapsed` nanoseconds ago.
-    fn look(&mut self, mp: &'static M, elapsed: u64) -> Thread {
+    /// Whether there is work for the P, or was a short while ago.
+    fn has_work(&mut self, work: bool) -> bool {
+        self.worked = if work { WORKED } else { self.worked.saturating_sub(1) };
+        self.worked > 0
+    }
+
+    /// Whether the present goroutine has been in the way for long.
+    fn is_hog(&self, now: u64) -> bool {
+        let time = now - self.since;
+        time >= STARVED || time >= HOG && self.computed >= COMPUTED
+    }
+
+    /// What the thread has done since the last look, `elapsed` nanoseconds ago. `ask`: whether it may be asleep.
+    fn look(&mut self, mp: &'static M, elapsed: u64, ask: bool) -> Thread {
         let tid = mp.tid.load(Ordering::Relaxed);
         let used = thread::cpu_time(tid).map(|used| (tid, used));
         let before = std::mem::replace(&mut self.clock, used);
-        let ran = match (before, used) {
+        self.ran = match (before, used) {
             // The number may be another thread's by now, with a clock of its own.
             (Some((was, before)), Some((tid, used))) if was == tid => used.checked_sub(before),
             _ => None,
         };
-        Thread::of(ran, elapsed, || used.is_some() && thread::is_asleep(tid))
+        // One that has had no processor since it was runnable is so still.
+        let known = self.runnable && self.ran == Some(0);
+        let thread =
+            Thread::of(self.ran, elapsed, || ask && !known && used.is_some() && thread::is_asleep(tid));
+        self.runnable = thread == Thread::Waits && (ask || known);
+        thread
     }
 
     /// There is no need to look.
     fn forget(&mut self) -> Thread {
         self.clock = None;
+        self.ran = None;
+        self.runnable = false;
         Thread::Runs
     }
 }

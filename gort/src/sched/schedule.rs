@@ -36,6 +36,8 @@ const RUNNEXT_GRACE: u64 = 3_000;
 /// as it has not. At most what a sleep and a wake cost.
 pub(super) const LINGER_MAX: u64 = 20_000;
 const LINGER_MIN: u64 = 1_000;
+/// The same beside sockets: what comes next is an event, which no spinning M sees.
+const LINGER_NET: u64 = 1_000;
 /// Up to when it has paid: what is found later costs more than a sleep.
 const LINGER_PAYS: u64 = 10_000;
 
@@ -48,6 +50,12 @@ fn lingered(found: Option<u64>) {
     if next != now {
         SCHED.linger.store(next, Ordering::Relaxed);
     }
+}
+
+/// How long to spin.
+fn linger() -> u64 {
+    let paid = SCHED.linger.load(Ordering::Relaxed);
+    if netpoll::active() { paid.min(LINGER_NET) } else { paid }
 }
 
 /// How many entries ahead of the next one stacks and descriptors are prefetched.
@@ -311,7 +319,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
         }
         if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
             mp.spinning.set(true);
-            let until = now + SCHED.linger.load(Ordering::Relaxed);
+            let until = now + linger();
             loop {
                 if let Some(gp) = steal(mp, pp) {
                     let found = clock::nanotime();

@@ -25,6 +25,8 @@ const SHORT: u64 = 250_000;
 const LONG: u64 = 500_000;
 const CALM: u64 = 1_000_000;
 const CALM_ROUNDS: u32 = 16;
+/// What a round takes back in which one was in the way, as one is now and then whose thread was given no processor.
+const SETBACK: u32 = 4;
 /// Rounds with all Ps idle before sysmon sleeps until told.
 const IDLE_ROUNDS: u32 = 20;
 
@@ -55,7 +57,12 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
             trace::schedtrace(vars.scheddetail, now);
         }
         seen = retake.round(now);
-        calm_rounds = if seen.calm { calm_rounds.saturating_add(1) } else { 0 };
+        calm_rounds = match seen {
+            Seen { alert: true, .. } => 0,
+            Seen { calm: true, .. } => (calm_rounds + 1).min(2 * CALM_ROUNDS),
+            Seen { running: true, .. } => calm_rounds.saturating_sub(SETBACK),
+            _ => calm_rounds,
+        };
         if last_reap + wake::IDLE_LIFE <= now {
             last_reap = now;
             wake::reap_idle(now);
@@ -85,7 +92,7 @@ fn sleep(seen: Seen, calm: bool, cooling: &Cooling, idle_rounds: &mut u32, sched
     let alone = (SCHED.poll_until.load(Ordering::Relaxed) == 0 && SCHED.next_timer() != NEVER)
         || poller::sockets_unattended();
     if schedtrace > 0 || seen.waiting || alone || *idle_rounds <= IDLE_ROUNDS {
-        rest(clock::nanotime() + LONG);
+        rest(clock::nanotime() + if calm && !seen.waiting { CALM } else { LONG });
         return;
     }
     SCHED.sysmon.clear();

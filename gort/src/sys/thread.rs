@@ -144,16 +144,24 @@ pub(crate) fn cpu_time(tid: i32) -> Option<u64> {
     ok.then(|| ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64)
 }
 
-/// Whether the kernel says that the thread `tid` of this process is not runnable.
+/// Whether the kernel says that the thread `tid` of this process is not runnable: asleep, or stopped.
 pub(crate) fn is_asleep(tid: i32) -> bool {
+    matches!(state(tid), Some(b'S' | b'D' | b'T' | b't'))
+}
+
+/// Whether it says that the thread waits for something: not so while the whole process is stopped.
+pub(crate) fn waits(tid: i32) -> bool {
+    matches!(state(tid), Some(b'S' | b'D'))
+}
+
+/// The letter that proc_pid_stat(5) explains.
+fn state(tid: i32) -> Option<u8> {
     let mut text = [0u8; 256];
-    let n = std::fs::File::open(format!("/proc/self/task/{tid}/stat")).and_then(|mut f| f.read(&mut text));
-    // The state follows the name, which stands in parentheses and may hold any byte.
-    let state = n.ok().and_then(|n| {
-        let end = text[..n].iter().rposition(|&b| b == b')')?;
-        text[..n].get(end + 2).copied()
-    });
-    matches!(state, Some(b'S' | b'D' | b'T' | b't'))
+    let mut file = std::fs::File::open(format!("/proc/self/task/{tid}/stat")).ok()?;
+    let n = file.read(&mut text).ok()?;
+    // It follows the name, which stands in parentheses and may hold any byte.
+    let end = text[..n].iter().rposition(|&b| b == b')')?;
+    text[..n].get(end + 2).copied()
 }
 
 /// Has all other threads of the process give way to the calling one: for the last words of a process whose threads

@@ -191,6 +191,74 @@ fn more_hogs_than_the_cap() {
     assert_eq!(begun.load(SeqCst), n);
 }
 
+/// More goroutines than the cap sit in the kernel: one that computes is no reason for others to wait.
+fn blocked_threads_are_no_hogs() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    for _ in 0..100 {
+        let begun = begun.clone();
+        gort::go!(move || {
+            begun.fetch_add(1, SeqCst);
+            std::thread::sleep(Duration::from_secs(3600));
+        });
+    }
+    while begun.load(SeqCst) < 100 {
+        gort::yield_now();
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let hogs: Vec<_> = (0..4)
+        .map(|_| {
+            let stop = stop.clone();
+            gort::spawn(move || while !stop.load(SeqCst) {})
+        })
+        .collect();
+    gort::sleep(Duration::from_millis(1));
+    stop.store(true, SeqCst);
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    println!("went on");
+}
+
+/// Threads without a P that come back from the kernel to compute count like others that compute.
+fn sleepers_that_come_back_as_hogs() {
+    let (stop, back) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (message, told) = std::sync::mpsc::channel::<()>();
+    let gate = Arc::new(std::sync::Mutex::new(told));
+    let begun = Arc::new(AtomicUsize::new(0));
+    let hogs: Vec<_> = (0..100)
+        .map(|_| {
+            let (stop, back, begun, gate) = (stop.clone(), back.clone(), begun.clone(), gate.clone());
+            gort::spawn(move || {
+                begun.fetch_add(1, SeqCst);
+                // The one that has the lock waits in the kernel for a message, the others for the lock.
+                let _ = gate.lock().unwrap().recv();
+                back.fetch_add(1, SeqCst);
+                while !stop.load(SeqCst) {
+                    std::thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    while begun.load(SeqCst) < 100 {
+        gort::yield_now();
+    }
+    let seen = (stop.clone(), back.clone());
+    std::thread::spawn(move || {
+        drop(message);
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        assert_eq!(seen.1.load(SeqCst), 100);
+        seen.0.store(true, SeqCst);
+    });
+    while back.load(SeqCst) < 100 {
+        std::thread::yield_now();
+    }
+    // Somebody waits behind one more.
+    let other = gort::spawn(|| ());
+    while !stop.load(SeqCst) {
+        std::thread::yield_now();
+    }
+    other.join().unwrap();
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+}
+
 #[gort::main]
 fn main() {
     match std::env::args().nth(1).as_deref() {
@@ -201,6 +269,8 @@ fn main() {
         Some("fewer_threads_than_there_are") => fewer_threads_than_there_are(),
         Some("println_from_everywhere") => println_from_everywhere(),
         Some("more_hogs_than_the_cap") => more_hogs_than_the_cap(),
+        Some("blocked_threads_are_no_hogs") => blocked_threads_are_no_hogs(),
+        Some("sleepers_that_come_back_as_hogs") => sleepers_that_come_back_as_hogs(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
         other => panic!("no program {other:?}"),
     }
