@@ -193,6 +193,26 @@ fn fresh_semaphores() {
     other.join().unwrap();
 }
 
+/// The buffer of a bounded channel is there from the beginning, and stays.
+fn bounds_are_allocated_once() {
+    for cap in [1000, 10_000, 100_000] {
+        // What the first fill allocates is little: many channels show it.
+        let channels: Vec<_> = (0..100_000 / cap).map(|_| bounded::<u64>(cap)).collect();
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        for (tx, rx) in channels.iter().chain(&channels).chain(&channels) {
+            (0..cap as u64).for_each(|i| tx.send(i).unwrap());
+            assert_eq!(rx.try_iter().count(), cap);
+        }
+        let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
+        assert!(allocated < 20, "{allocated} allocations in bursts through channels of {cap}");
+    }
+    let before = BYTES.load(Ordering::Relaxed);
+    let huge = bounded::<u64>(usize::MAX);
+    let reserved = BYTES.load(Ordering::Relaxed) - before;
+    assert!(reserved < 8_000, "{reserved} bytes for a limit that nobody comes to");
+    drop(huge);
+}
+
 /// A channel in which much was queued once does not keep the memory.
 fn memory_comes_back() {
     let (tx, rx) = unbounded::<u64>();
@@ -224,5 +244,6 @@ fn operations_allocate_nothing() {
     }
     locks();
     fresh_semaphores();
+    bounds_are_allocated_once();
     memory_comes_back();
 }

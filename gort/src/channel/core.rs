@@ -30,6 +30,15 @@ use crate::wait::{Chain, Popped, WaitQueue};
 /// Of a buffer that has become large, what it keeps.
 const KEEP_BYTES: usize = 16 << 10;
 
+/// A bound up to this size is allocated whole with its channel: no send allocates.
+const WHOLE_BYTES: usize = 1 << 20;
+
+/// How many messages a buffer has memory for from the first to the last: all that are possible, or of a bound that is
+/// large a few. Such a bound is a limit, not a promise that it will be used.
+fn reserved<T>(cap: usize) -> usize {
+    if cap.saturating_mul(size_of::<T>()) <= WHOLE_BYTES { cap } else { cap.min(256) }
+}
+
 /// See the module.
 #[repr(C)]
 pub(crate) struct Chan<T> {
@@ -91,8 +100,7 @@ pub(super) enum Got {
 
 impl<T> Chan<T> {
     pub(crate) fn create(cap: Option<usize>) -> (Sender<T>, Receiver<T>) {
-        // A large bound is a limit, not a promise that it will be used.
-        let fixed = cap.unwrap_or(0).min(256);
+        let fixed = reserved::<T>(cap.unwrap_or(0));
         let chan = Arc::new(Self {
             lock: BiasedLock::new(),
             inner: UnsafeCell::new(Inner {
@@ -447,7 +455,9 @@ impl<T> Inner<T> {
     /// emptied by half, before it is moved again.
     #[inline(always)]
     fn give_back(&mut self) {
-        if self.buf.capacity() > self.keep && self.buf.len() < self.buf.capacity() / 8 {
+        // A buffer of nothing has room without end.
+        if size_of::<T>() != 0 && self.buf.capacity() > self.keep && self.buf.len() < self.buf.capacity() / 8
+        {
             self.shrink();
         }
     }
