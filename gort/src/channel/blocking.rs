@@ -48,31 +48,32 @@ impl<T> Chan<T> {
     }
 
     /// Sends; waits until `deadline` for room, or with capacity 0 for a receiver.
-    pub(crate) fn send_until(&self, message: T, deadline: u64) -> Result<(), SendTimeoutError<T>> {
-        park::check_preempt();
+    pub(crate) fn send_until(&self, mut message: T, deadline: u64) -> Result<(), SendTimeoutError<T>> {
         if deadline == NEVER {
             return self.send(message).map_err(|e| SendTimeoutError::Disconnected(e.into_inner()));
         }
-        let message = match self.attempt_send(message) {
-            Sent::Done => return Ok(()),
-            Sent::Closed(message) => return Err(SendTimeoutError::Disconnected(message)),
-            Sent::Full(message) => ManuallyDrop::new(message),
-        };
-        self.unlock();
-        let element = (&raw const message).cast_mut().cast();
-        let (taken, done) = self.wait_until(deadline, element, Side::Send);
-        if done {
-            // A receiver has taken it.
-            return Ok(());
-        }
-        let message = ManuallyDrop::into_inner(message);
-        if taken {
-            Err(SendTimeoutError::Disconnected(message))
-        } else if crate::sys::clock::nanotime() < deadline {
+        park::check_preempt();
+        loop {
+            let waiting = match self.attempt_send(message) {
+                Sent::Done => return Ok(()),
+                Sent::Closed(message) => return Err(SendTimeoutError::Disconnected(message)),
+                Sent::Full(message) => ManuallyDrop::new(message),
+            };
+            self.unlock();
+            let element = (&raw const waiting).cast_mut().cast();
+            let (taken, done) = self.wait_until(deadline, element, Side::Send);
+            if done {
+                // A receiver has taken it.
+                return Ok(());
+            }
+            message = ManuallyDrop::into_inner(waiting);
+            if taken {
+                return Err(SendTimeoutError::Disconnected(message));
+            }
+            if crate::sys::clock::nanotime() >= deadline {
+                return Err(SendTimeoutError::Timeout(message));
+            }
             // Room has come before we could wait for it.
-            self.send_until(message, deadline)
-        } else {
-            Err(SendTimeoutError::Timeout(message))
         }
     }
 
