@@ -270,3 +270,58 @@ fn grouped(delimiter: Delimiter, content: TokenStream) -> Group {
     group.set_span(span);
     group
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a select becomes: of the calls that these tests know, the one that it makes.
+    #[test]
+    fn the_arms_decide_what_is_called() {
+        let check = |arms: TokenStream, expected: &str| {
+            let expanded = expand(quote!([gort] new #arms)).to_string().replace(' ', "");
+            let calls: Vec<_> = [
+                "c0.recv()",
+                "c0.try_recv()",
+                "c0.recv_timeout(d)",
+                "c0.try_send(",
+                "gort::__rt::try_select_send(c0)",
+                "gort::__rt::try_select(&mutselect)",
+                "gort::__rt::select_timeout(&mutselect,timeout)",
+                "select.select()",
+                "gort::sleep(d)",
+            ]
+            .into_iter()
+            .filter(|call| expanded.contains(call))
+            .collect();
+            assert_eq!(calls, [expected], "{expanded}");
+            // Those that are given a `Select`, and no other, have built one.
+            assert_eq!(
+                expanded.contains("Select::new()"),
+                expected.replace("try_select_send", "").contains("select")
+            );
+        };
+        check(quote!(recv(r) -> v => {}), "c0.recv()");
+        check(quote!(recv(r) -> S { a } | T { a, .. } => {}), "c0.recv()");
+        check(quote!(recv(r) -> v => {} default => {}), "c0.try_recv()");
+        check(quote!(recv(r) -> v => {} default(d) => {}), "c0.recv_timeout(d)");
+        // A message that is made only if it is sent.
+        check(quote!(send(s, m()) -> v => {} default => {}), "gort::__rt::try_select_send(c0)");
+        check(quote!(default => {} send(s, m) -> v => {}), "gort::__rt::try_select_send(c0)");
+        check(quote!(send(s, (1, m)) -> v => {} default => {}), "gort::__rt::try_select_send(c0)");
+        for literal in [quote!(1), quote!(-1.5), quote!(()), quote!((1, ("a", true)))] {
+            check(quote!(send(s, #literal) -> v => {} default => {}), "c0.try_send(");
+        }
+        check(quote!(send(s, 1) -> v => {}), "select.select()");
+        check(
+            quote!(send(s, 1) -> v => {} default(d) => {}),
+            "gort::__rt::select_timeout(&mutselect,timeout)",
+        );
+        check(quote!(recv(r) -> v => {} send(s, 1) -> v => {}), "select.select()");
+        check(
+            quote!(recv(r) -> v => {} recv(s) -> v => {} default => {}),
+            "gort::__rt::try_select(&mutselect)",
+        );
+        check(quote!(default(d) => {}), "gort::sleep(d)");
+    }
+}

@@ -1,6 +1,6 @@
 //! What `select!` accepts, arm by arm, and what it says about the rest.
 
-use proc_macro2::{Group, Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
@@ -18,6 +18,7 @@ const SEND: &str = "`send` takes a sender and a message, as in `send(s, message)
 const DEFAULT: &str =
     "`default` takes nothing or a timeout, as in `default => …` or `default(duration) => …`";
 const DEFAULT_ARROW: &str = "`default` has no result: `default => …`";
+const ARROW: &str = "expected `=>` and what to do";
 const SEMICOLON: &str = "arms are separated by `,`";
 
 /// What is selected from: at most one `default`, and any number of operations.
@@ -144,14 +145,33 @@ fn result(input: ParseStream<'_>, kind: &Ident) -> syn::Result<Pat> {
     if input.is_empty() || input.peek(Token![=>]) {
         return Err(Error::new_spanned(arrow, "a pattern comes after `->`, as in `-> value` or `-> _`"));
     }
+    if let Some(found) = block_without_arrow(&input.fork()) {
+        return Err(Error::new(found, ARROW));
+    }
     Pat::parse_multi_with_leading_vert(input)
+}
+
+/// Where a body begins that has no `=>`: in `v { … }` it would be taken for the fields of a struct `v`.
+fn block_without_arrow(pat: ParseStream<'_>) -> Option<Span> {
+    while !pat.is_empty() && !pat.peek(Token![=>]) {
+        if !pat.peek(token::Brace) {
+            pat.parse::<TokenTree>().ok()?;
+            continue;
+        }
+        let braces: Group = pat.parse().ok()?;
+        let ends = pat.is_empty() || pat.peek(Token![,]) || pat.peek(Token![;]) || pat.peek(Ident::peek_any);
+        if ends {
+            return Some(braces.span_open());
+        }
+    }
+    None
 }
 
 /// `=> body`, and the comma if there is one: after an expression that is not the last there must be.
 fn body(input: ParseStream<'_>) -> syn::Result<Body> {
     if !input.peek(Token![=>]) {
         let found = if input.is_empty() { Span::call_site() } else { input.span() };
-        return Err(Error::new(found, "expected `=>` and what to do"));
+        return Err(Error::new(found, ARROW));
     }
     let arrow: Token![=>] = input.parse()?;
     if input.is_empty() || input.peek(Token![,]) {
