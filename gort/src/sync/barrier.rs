@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 
 use crate::g::wait_reason::WaitReason;
+use crate::primitive::const_fn;
 use crate::sched::park;
 use crate::wait::Monitor;
 
@@ -50,15 +51,17 @@ struct State {
 pub struct BarrierWaitResult(bool);
 
 impl Barrier {
-    /// A barrier at which `n` meet. With 0 or 1 nobody waits.
-    ///
-    /// ```
-    /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
-    /// let barrier = gort::sync::Barrier::new(0);
-    /// barrier.wait();
-    /// ```
-    pub const fn new(n: usize) -> Self {
-        Self { n, state: Monitor::new(State { arrived: 0, generation: 0 }) }
+    const_fn! {
+        /// A barrier at which `n` meet. With 0 or 1 nobody waits.
+        ///
+        /// ```
+        /// # unsafe { gort::boot(gort::Options::default()).unwrap() };
+        /// let barrier = gort::sync::Barrier::new(0);
+        /// barrier.wait();
+        /// ```
+        pub const fn new(n: usize) -> Self {
+            Self { n, state: Monitor::new(State { arrived: 0, generation: 0 }) }
+        }
     }
 
     /// Blocks until `n` have called this, the last of whom is the leader. Then the barrier is as new.

@@ -3,13 +3,13 @@
 //!
 //! A program written for `std::sync` compiles and behaves the same after its `use` lines are swapped:
 //! `Arc`, `Weak`, `atomic` and the types of errors are std's own, [`mpsc`] is std's interface over
-//! [`channel`](crate::channel). Locks are poisoned by panics, never by [`goexit`](crate::goexit).
+//! [`channel`](crate::channel). [`WaitGroup`] is one name more than std has: beside a glob import of another library
+//! that has one, the name alone is ambiguous. Locks are poisoned by panics, never by [`goexit`](crate::goexit).
 //!
 //! Calls that are documented as blocking may move the goroutine to another thread; `try_*`, `notify_*`,
 //! and dropping a guard or permit never do.
 
 // Under loom only what has models: the rest starts goroutines, or keeps nothing of its own that threads meet through.
-#[cfg(gort_runtime)]
 mod barrier;
 mod condvar;
 #[cfg(gort_runtime)]
@@ -35,6 +35,7 @@ mod semaphore;
 mod single_flight;
 mod wait_group;
 
+pub use self::barrier::{Barrier, BarrierWaitResult};
 pub use self::condvar::{Condvar, WaitTimeoutResult};
 pub use self::mutex::{Mutex, MutexGuard};
 pub use self::once::{Once, OnceState};
@@ -57,7 +58,6 @@ pub const ONCE_INIT: Once = Once::new();
 
 #[cfg(gort_runtime)]
 pub use self::{
-    barrier::{Barrier, BarrierWaitResult},
     err_group::ErrGroup,
     lazy_lock::LazyLock,
     once_lock::OnceLock,

@@ -2,6 +2,7 @@
 
 use loom::thread;
 
+use super::barrier::Barrier;
 use super::condvar::Condvar;
 use super::mutex::Mutex;
 use super::once::Once;
@@ -129,6 +130,14 @@ fn rwlock_of_two_readers_and_a_writer() {
 }
 
 #[test]
+fn rwlock_of_threads() {
+    check(3, || {
+        waiters_are_threads();
+        reads_and_writes(1, 2);
+    });
+}
+
+#[test]
 fn rwlock_downgrades_with_waiters() {
     check(3, || {
         let rwlock = Locked::new(RawRwLock::new());
@@ -227,24 +236,34 @@ fn once_runs_once_and_all_see_it() {
 /// One who wants both permits is not overtaken for ever, and permits exclude.
 #[test]
 fn semaphore_of_one_and_two() {
+    check(3, one_and_two);
+}
+
+#[test]
+fn semaphore_of_threads() {
     check(3, || {
-        let semaphore = Locked::new(Semaphore::new(2));
-        let both = |semaphore: &Locked<Semaphore>| {
-            let _permits = semaphore.lock.acquire_many(2);
-            semaphore.data.add();
-        };
-        let others = [1, 2].map(|n| {
-            let semaphore = semaphore.clone();
-            thread::spawn(move || match n {
-                1 => drop(semaphore.lock.acquire()),
-                _ => both(&semaphore),
-            })
-        });
-        both(&semaphore);
-        others.into_iter().for_each(|t| t.join().unwrap());
-        assert_eq!(semaphore.data.get(), 2);
-        assert_eq!(semaphore.lock.available_permits(), 2);
+        waiters_are_threads();
+        one_and_two();
     });
+}
+
+fn one_and_two() {
+    let semaphore = Locked::new(Semaphore::new(2));
+    let both = |semaphore: &Locked<Semaphore>| {
+        let _permits = semaphore.lock.acquire_many(2);
+        semaphore.data.add();
+    };
+    let others = [1, 2].map(|n| {
+        let semaphore = semaphore.clone();
+        thread::spawn(move || match n {
+            1 => drop(semaphore.lock.acquire()),
+            _ => both(&semaphore),
+        })
+    });
+    both(&semaphore);
+    others.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(semaphore.data.get(), 2);
+    assert_eq!(semaphore.lock.available_permits(), 2);
 }
 
 /// Permits for two who wait come at once.
@@ -285,4 +304,44 @@ fn wait_group_waits_for_all() {
         assert_eq!(waiter.join().unwrap(), 1);
         other.join().unwrap();
     });
+}
+
+/// Whoever goes on knows that all have come, also who is still on its way into the queue when the last one comes; and
+/// the barrier is used again. Each meeting has a leader.
+fn meetings(n: usize, rounds: u32) {
+    let barrier = Arc::new((Barrier::new(n), [(); 3].map(|()| Guarded::new())));
+    let work = move |barrier: &(Barrier, [Guarded; 3]), me: usize| {
+        let mut led = 0;
+        for round in 1..=rounds {
+            barrier.1[me].add();
+            led += u32::from(barrier.0.wait().is_leader());
+            assert!(barrier.1[..n].iter().all(|other| other.get() == round));
+            if round < rounds {
+                barrier.0.wait();
+            }
+        }
+        led
+    };
+    let others: Vec<_> = (1..n)
+        .map(|i| {
+            let barrier = barrier.clone();
+            thread::spawn(move || work(&barrier, i))
+        })
+        .collect();
+    let led = work(&barrier, 0) + others.into_iter().map(|t| t.join().unwrap()).sum::<u32>();
+    assert_eq!(led, rounds);
+}
+
+#[test]
+fn barrier_of_two_is_used_again() {
+    check(3, || meetings(2, 2));
+    check(3, || {
+        waiters_are_threads();
+        meetings(2, 2);
+    });
+}
+
+#[test]
+fn barrier_of_three() {
+    check(3, || meetings(3, 1));
 }
