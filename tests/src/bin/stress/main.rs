@@ -1,4 +1,4 @@
-//! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, locks, contexts, joins, panics,
+//! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, locks, contexts, timers, groups, joins, panics,
 //! plain threads, blocking calls, loops that compute. Checks that every message arrives once and that `num_goroutine` comes back.
 //!
 //! ```text
@@ -6,6 +6,8 @@
 //! ```
 //!
 //! Short in CI (`tests/tests/stress.rs`), long by hand: `stress 1 1000000`.
+
+mod steps;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,7 +46,7 @@ struct World {
 fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
     let steps = 1 + rng.below(8);
     for _ in 0..steps {
-        match rng.below(20) {
+        match rng.below(21) {
             0 | 1 => {
                 let message = rng.below(1000);
                 world.sent.fetch_add(message, Ordering::Relaxed);
@@ -122,6 +124,7 @@ fn worker(world: Arc<World>, mut rng: Rng, depth: u32) {
             17 if rng.below(3) == 0 => locks(&mut rng),
             18 if rng.below(3) == 0 => timed(&mut rng),
             19 if rng.below(3) == 0 => contexts(&mut rng),
+            20 if rng.below(2) == 0 => steps::any(&mut rng),
             _ => gort::yield_now(),
         }
     }
