@@ -1,5 +1,7 @@
 //! The cases of `retake.rs` and `retake_two.rs`.
 
+mod user_code;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::FromRawFd;
