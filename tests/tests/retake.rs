@@ -1,6 +1,6 @@
-//! A goroutine that computes, or that sits in a blocking call of any library, stops nobody: with one P, each
-//! of these programs would hang without retake.
+//! A goroutine that computes stops nobody: with one P, each of these programs would hang without retake.
 
 mod retake_cases;
+mod retake_support;
 
 const PROCS: usize = 1;

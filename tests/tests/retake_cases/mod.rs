@@ -2,43 +2,17 @@
 
 mod user_code;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::FromRawFd;
+use std::net::ToSocketAddrs;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::PROCS;
+use super::retake_support::{all_block_then, until_all_have_begun};
 
-/// Far more goroutines than Ps.
-const MANY: usize = 40;
 /// Those that compute: they share the processors with all else.
 const HOGS: usize = 16;
-
-/// Runs `block` in `n` goroutines. The last to arrive there is let through to `release`, which ends the
-/// blocking of all: it must get to run although all others block.
-fn all_block_then(n: usize, block: impl Fn(usize) + Send + Sync + 'static, release: impl FnOnce()) {
-    let block = Arc::new(block);
-    let arrived = Arc::new(AtomicUsize::new(0));
-    let handles: Vec<_> = (0..n)
-        .map(|i| {
-            let (block, arrived) = (block.clone(), arrived.clone());
-            gort::spawn(move || {
-                arrived.fetch_add(1, Ordering::SeqCst);
-                block(i);
-            })
-        })
-        .collect();
-    while arrived.load(Ordering::SeqCst) < n {
-        gort::yield_now();
-    }
-    release();
-    for handle in handles {
-        handle.join().unwrap();
-    }
-}
 
 #[gort::test(gomaxprocs = PROCS)]
 fn loops_that_never_call_the_runtime() {
@@ -86,140 +60,10 @@ fn loops_that_start_goroutines() {
     );
 }
 
-/// Runs `call` in many goroutines, each again and again until all of them have begun, which is never if the first few
-/// keep their Ps: nothing but the call is between.
-fn until_all_have_begun(call: impl Fn(usize) + Send + Sync + 'static) {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let last = begun.clone();
-    let again = move |i| {
-        last.fetch_add(1, Ordering::SeqCst);
-        while last.load(Ordering::SeqCst) < MANY {
-            call(i);
-        }
-        call(i);
-    };
-    all_block_then(MANY, again, || ());
-    assert_eq!(begun.load(Ordering::SeqCst), MANY);
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn thread_sleep() {
-    until_all_have_begun(|_| std::thread::sleep(Duration::from_millis(2)));
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn pipes_that_stall() {
-    let mut fds = [0; 2];
-    // SAFETY: two descriptors are written to the array.
-    assert_eq!(unsafe { libc::pipe(fds.as_mut_ptr()) }, 0);
-    // SAFETY: the descriptors are fresh and belong to nobody else.
-    let (reader, mut writer) =
-        unsafe { (std::fs::File::from_raw_fd(fds[0]), std::fs::File::from_raw_fd(fds[1])) };
-    all_block_then(
-        MANY,
-        move |_| assert_eq!((&reader).read(&mut [0]).unwrap(), 1),
-        || writer.write_all(&[7; MANY]).unwrap(),
-    );
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn a_fifo_that_nobody_opens() {
-    let path = std::env::temp_dir().join(format!("gort-fifo-{}", std::process::id()));
-    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-    // SAFETY: a NUL-terminated path.
-    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-    let opened = path.clone();
-    all_block_then(
-        MANY,
-        move |_| drop(std::fs::File::open(&opened).unwrap()),
-        || {
-            // Opened for both, it opens at once, and lets each reader through.
-            let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
-            std::mem::forget(file);
-        },
-    );
-    std::fs::remove_file(&path).unwrap();
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn a_contended_std_mutex() {
-    let mutex = Arc::new(Mutex::new(0));
-    let held = mutex.clone();
-    let guard = mutex.lock().unwrap();
-    // Held while others block on it, but over no blocking gort call: `yield_now` in there would be one.
-    let arrived = Arc::new(AtomicUsize::new(0));
-    let handles: Vec<_> = (0..MANY)
-        .map(|_| {
-            let (held, arrived) = (held.clone(), arrived.clone());
-            gort::spawn(move || {
-                arrived.fetch_add(1, Ordering::SeqCst);
-                *held.lock().unwrap() += 1;
-            })
-        })
-        .collect();
-    while arrived.load(Ordering::SeqCst) < MANY {
-        std::hint::spin_loop();
-    }
-    drop(guard);
-    for handle in handles {
-        handle.join().unwrap();
-    }
-    assert_eq!(*mutex.lock().unwrap(), MANY);
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn child_processes() {
-    until_all_have_begun(|i| {
-        let output = Command::new("sh").arg("-c").arg(format!("sleep 0.02; echo {i}")).output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), i.to_string());
-    });
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn sockets_of_std() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = gort::spawn(move || {
-        let mut peers: Vec<TcpStream> = (0..MANY).map(|_| listener.accept().unwrap().0).collect();
-        for (i, peer) in peers.iter_mut().enumerate() {
-            peer.write_all(&[i as u8]).unwrap();
-        }
-    });
-    all_block_then(
-        MANY,
-        move |_| {
-            let mut stream = TcpStream::connect(address).unwrap();
-            stream.read_exact(&mut [0]).unwrap();
-        },
-        || (),
-    );
-    server.join().unwrap();
-}
-
 #[gort::test(gomaxprocs = PROCS)]
 fn name_resolution() {
-    until_all_have_begun(|_| assert!(("localhost", 80).to_socket_addrs().unwrap().next().is_some()));
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn a_c_function_that_sleeps() {
-    until_all_have_begun(|_| {
-        // SAFETY: a plain number.
-        unsafe { libc::usleep(2_000) };
-    });
-}
-
-#[gort::test(gomaxprocs = PROCS)]
-fn explicit_blocking_calls() {
-    let (tx, rx) = std::sync::mpsc::channel::<()>();
-    let rx = Mutex::new(rx);
-    all_block_then(
-        MANY,
-        move |_| {
-            gort::blocking(|| rx.lock().unwrap().recv().unwrap_err());
-        },
-        || drop(tx),
-    );
+    // A name of the machine's own is found by computing: no more of them than threads may run without a P.
+    until_all_have_begun(40, |_| assert!(("localhost", 80).to_socket_addrs().unwrap().next().is_some()));
 }
 
 #[gort::test(gomaxprocs = PROCS)]
