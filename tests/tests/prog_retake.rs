@@ -49,6 +49,11 @@ fn a_late_sleeper_goes_ahead() {
 }
 
 #[test]
+fn a_slice_ends_past_the_cap() {
+    assert_eq!(run("a_slice_ends_past_the_cap", "1", ""), "gave way");
+}
+
+#[test]
 fn shrinks_under_hogs() {
     for procs in ["1", "2", "4", "8"] {
         assert_eq!(run("shrinks_under_hogs", procs, ""), "resized");

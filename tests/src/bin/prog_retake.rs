@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
@@ -20,21 +20,48 @@ fn limit_address_space(bytes: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
 }
 
-/// A goroutine computes while the kernel has no room for the thread that would run the other (unless one is
-/// there by chance).
+/// Threads that could not be started.
+static FAILED: AtomicUsize = AtomicUsize::new(0);
+
+/// The C library's, counted. It stands before that one for all of this program.
+#[unsafe(no_mangle)]
+extern "C" fn pthread_create(
+    thread: *mut libc::pthread_t,
+    attr: *const libc::pthread_attr_t,
+    start: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
+    arg: *mut libc::c_void,
+) -> libc::c_int {
+    type Create = unsafe extern "C" fn(
+        *mut libc::pthread_t,
+        *const libc::pthread_attr_t,
+        extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
+        *mut libc::c_void,
+    ) -> libc::c_int;
+    // SAFETY: the next function of this name is the C library's, of this type; the arguments are the caller's.
+    let code = unsafe {
+        let next = libc::dlsym(libc::RTLD_NEXT, c"pthread_create".as_ptr());
+        std::mem::transmute::<*mut libc::c_void, Create>(next)(thread, attr, start, arg)
+    };
+    FAILED.fetch_add(usize::from(code != 0), SeqCst);
+    code
+}
+
+/// Goroutines compute until the kernel has had no room for the thread that would run the next, twice, as sysmon tries
+/// again; there are more of them than threads may be there by chance.
 fn no_room_for_threads() {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = stop.clone();
-    let hog = gort::spawn(move || {
-        limit_address_space(address_space() + (64 << 10));
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_millis(30) {}
-        limit_address_space(libc::RLIM_INFINITY);
-        while !seen.load(SeqCst) {}
-    });
-    gort::sleep(Duration::from_millis(1));
-    stop.store(true, SeqCst);
-    hog.join().unwrap();
+    static LIMITED: AtomicBool = AtomicBool::new(false);
+    let hogs: Vec<_> = (0..8)
+        .map(|_| {
+            gort::spawn(|| {
+                if !LIMITED.swap(true, SeqCst) {
+                    limit_address_space(address_space() + (64 << 10));
+                }
+                while FAILED.load(SeqCst) < 2 {}
+                limit_address_space(libc::RLIM_INFINITY);
+            })
+        })
+        .collect();
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
     println!("went on");
 }
 
@@ -191,6 +218,69 @@ fn more_hogs_than_the_cap() {
     assert_eq!(begun.load(SeqCst), n);
 }
 
+/// As many goroutines compute as may without a P, and one more that uses gort all the time but never waits: nobody takes
+/// its P, so that it must give way by itself when its slice is used up.
+fn a_slice_ends_past_the_cap() {
+    let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let hogs: Vec<_> = (0..64)
+        .map(|_| {
+            let (stop, begun) = (stop.clone(), begun.clone());
+            gort::spawn(move || {
+                begun.fetch_add(1, SeqCst);
+                // It never sleeps, but lets the kernel come to the next thread soon.
+                while !stop.load(SeqCst) {
+                    std::thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    // With one P, which is ours when this is over, all of them have lost it.
+    while begun.load(SeqCst) < 64 {
+        gort::yield_now();
+    }
+    let (tx, rx) = gort::channel::bounded(1);
+    gives_way("send and receive", || {
+        tx.send(()).unwrap();
+        rx.recv().unwrap();
+    });
+    gives_way("select", || {
+        gort::select! {
+            send(tx, ()) -> sent => sent.unwrap(),
+            recv(rx) -> received => received.unwrap(),
+        }
+    });
+    let mutex = gort::sync::Mutex::new(());
+    gives_way("lock", || drop(mutex.lock().unwrap()));
+    let rwlock = gort::sync::RwLock::new(());
+    gives_way("read", || drop(rwlock.read().unwrap()));
+    gives_way("write", || drop(rwlock.write().unwrap()));
+    let semaphore = gort::sync::Semaphore::new(1);
+    gives_way("acquire", || drop(semaphore.acquire()));
+    let none = gort::sync::WaitGroup::new();
+    gives_way("wait", || none.wait());
+    gives_way("park", || {
+        gort::current().unpark();
+        gort::park();
+    });
+    stop.store(true, SeqCst);
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    println!("gave way");
+}
+
+/// Runs `operation` until another goroutine has run, and says which one it is, should that be never.
+fn gives_way(name: &str, mut operation: impl FnMut()) {
+    eprintln!("{name}");
+    let ran = Arc::new(AtomicBool::new(false));
+    let other = gort::spawn({
+        let ran = ran.clone();
+        move || ran.store(true, SeqCst)
+    });
+    while !ran.load(SeqCst) {
+        operation();
+    }
+    other.join().unwrap();
+}
+
 /// More goroutines than the cap sit in the kernel: one that computes is no reason for others to wait.
 fn blocked_threads_are_no_hogs() {
     let begun = Arc::new(AtomicUsize::new(0));
@@ -269,6 +359,7 @@ fn main() {
         Some("fewer_threads_than_there_are") => fewer_threads_than_there_are(),
         Some("println_from_everywhere") => println_from_everywhere(),
         Some("more_hogs_than_the_cap") => more_hogs_than_the_cap(),
+        Some("a_slice_ends_past_the_cap") => a_slice_ends_past_the_cap(),
         Some("blocked_threads_are_no_hogs") => blocked_threads_are_no_hogs(),
         Some("sleepers_that_come_back_as_hogs") => sleepers_that_come_back_as_hogs(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
