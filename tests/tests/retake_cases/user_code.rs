@@ -107,14 +107,11 @@ fn goroutine_locals() {
         }
     }
     let count = Count::default();
-    let sets = || {
-        let value = count.value();
-        move || LOCAL.set(Some(value))
-    };
-    let set = sets();
-    gort::go!(move || set());
+    let value = count.value();
+    gort::go!(move || LOCAL.set(Some(value)));
     count.wait_for(1);
-    gort::spawn(sets()).join().unwrap();
+    let value = count.value();
+    gort::spawn(move || LOCAL.set(Some(value))).join().unwrap();
     count.is(2);
     let result = Sets(count.clone());
     drop(gort::spawn(|| result));
@@ -247,7 +244,7 @@ fn futures_and_wakers() {
     gort::block_on(Polled { count: count.clone(), wakes: None, _drops: count.value() });
     // Two polls, the waker and its drop, the future's drop.
     count.is(5);
-    gort::block_on(poll_fn(|_| Poll::Ready(drop(count.value()))));
+    drop(gort::block_on(poll_fn(|_| Poll::Ready(count.value()))));
     count.is(6);
 }
 
