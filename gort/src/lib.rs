@@ -80,15 +80,16 @@
 //! - `GORT_STACK`: usable bytes of a goroutine's stack, a decimal number (`K` and `M` as suffixes), rounded up as
 //!   [`Options::stack_size`] is. What is no such number, or is zero, is ignored.
 //! - `GODEBUG` (`GORTDEBUG` wins): `inittrace=1`, `schedtrace=MS`, `scheddetail=1`, `tracebackancestors=N`.
-//! - `GOTRACEBACK`: how much a crash shows: `none`, `single` (the goroutine that panics; a deadlock and SIGQUIT show
-//!   all), `all`, `system` (the runtime's frames too), `crash` (and SIGABRT at the end). As in Go, 1 is `all`, a greater
-//!   number `system`, and anything else `none`.
+//! - `GOTRACEBACK`: how much a crash shows: `none`, `single` (the goroutine that panics or has used up its stack; a
+//!   deadlock, SIGQUIT and failures of the runtime show all), `all`, `system` (the runtime's frames too), `crash` (and
+//!   SIGABRT at the end). As in Go, 1 is `all`, a greater number `system`, and anything else `none`.
 //!
 //! # When things go wrong
 //!
-//! An unrecovered panic of a [`go!`] goroutine, a stack that is used up, a deadlock and SIGQUIT end the process with
-//! status 2 after telling what the goroutines do, in Go's layout; [`runtime::stack`] gives the same text. Running
-//! goroutines are asked for their frames by SIGURG, during a dump only.
+//! An unrecovered panic of a [`go!`] goroutine, a stack that is used up, a deadlock, SIGQUIT, and memory or threads that
+//! the runtime cannot get or [may not have](runtime::set_max_threads) end the process with status 2 after telling what the
+//! goroutines do, in Go's layout; [`runtime::stack`] gives the same text. Running goroutines are asked for their frames by
+//! SIGURG, during a dump only.
 
 #![deny(unsafe_code)]
 #![cfg_attr(loom, allow(dead_code, unreachable_pub, unused_imports))]

@@ -35,11 +35,15 @@ pub fn gomaxprocs(n: usize) -> usize {
 /// It is meant to take the program down before the program takes the system down: by an unlimited number of
 /// goroutines that all sit in a blocking call, for example. Threads that the program itself has started do not count.
 ///
-/// A program that needs one more ends with status 2, as one does that sets fewer than there are:
+/// A program that needs one more ends with status 2, as one does that sets fewer than there are, and tells what its
+/// goroutines do:
 ///
 /// ```text
 /// runtime: program exceeds 10000-thread limit
 /// fatal error: thread exhaustion
+///
+/// goroutine 1 [chan receive]:
+/// …
 /// ```
 ///
 /// ```

@@ -364,7 +364,7 @@ impl Builder {
     /// When its stack cannot be had: no address space or no mapping
     /// ([`OutOfMemory`](io::ErrorKind::OutOfMemory)), or a size past the largest
     /// ([`InvalidInput`](io::ErrorKind::InvalidInput)). `f` is dropped. For the other ways to start a goroutine
-    /// that is the end of the process, as in Go: `fatal error: out of memory`, status 2.
+    /// that is the end of the process, as in Go: `fatal error: out of memory`, what all goroutines do, status 2.
     ///
     /// # Panics
     /// When no runtime runs.

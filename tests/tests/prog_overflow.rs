@@ -55,7 +55,7 @@ fn names_may_come_late() {
 /// Names cannot be looked up: the process ends all the same, with the addresses.
 #[test]
 fn names_may_not_come_at_all() {
-    for program in ["holds_the_allocator", "holds_it_in_the_midst"] {
+    for program in ["holds_the_allocator", "holds_it_in_the_midst", "has_no_memory_left"] {
         let text = explained(program, &[], "196608");
         assert!(text.contains("\nruntime: pcs 0x") && !text.contains("recurse()\n"), "{text}");
     }

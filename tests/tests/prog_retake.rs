@@ -1,15 +1,17 @@
 //! Retake where it needs a process of its own: no room for threads, threads that end, GOMAXPROCS that shrinks.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 
+fn command(program: &str, procs: &str, godebug: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prog_retake"));
+    command.arg(program).env("GOMAXPROCS", procs).env("GODEBUG", godebug).env_remove("GOTRACEBACK");
+    command
+}
+
 fn output(program: &str, procs: &str, godebug: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_prog_retake"))
-        .arg(program)
-        .env("GOMAXPROCS", procs)
-        .env("GODEBUG", godebug)
-        .output()
-        .unwrap()
+    command(program, procs, godebug).output().unwrap()
 }
 
 fn run(program: &str, procs: &str, godebug: &str) -> String {
@@ -23,6 +25,27 @@ fn no_room_for_threads() {
     assert_eq!(run("no_room_for_threads", "1", ""), "went on");
 }
 
+/// In Go's words, and with the goroutines: at boot the failure is sysmon's thread, and nobody else can tell.
+#[test]
+fn a_thread_that_must_be_is_denied() {
+    let check = |program: &str, have: u32, parts: &[&str]| {
+        for procs in ["1", "2"] {
+            let ended = output(program, procs, "");
+            assert_eq!((ended.status.code(), ended.stdout.len()), (Some(2), 0), "{ended:?}");
+            let text = String::from_utf8_lossy(&ended.stderr);
+            let start = format!(
+                "runtime: failed to create new OS thread (have {have} already; errno=11)\n\
+                 runtime: may need to increase max user processes (ulimit -u)\n\
+                 fatal error: newosproc\n\ngoroutine 1 [running]:\n"
+            );
+            assert!(text.starts_with(&start), "{text}");
+            parts.iter().for_each(|part| assert!(text.contains(part), "{part:?} is missing\n{text}"));
+        }
+    };
+    check("no_thread_at_boot", 2, &[]);
+    check("no_thread_to_lock", 3, &["prog_retake::no_thread_to_lock()\n\t"]);
+}
+
 #[test]
 fn threads_end() {
     assert_eq!(run("threads_end", "2", ""), "few again");
@@ -30,17 +53,37 @@ fn threads_end() {
 
 #[test]
 fn a_limit_of_threads() {
-    let check = |program: &str, stdout: &str| {
-        let ended = output(program, "1", "");
-        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-        assert_eq!(String::from_utf8_lossy(&ended.stdout), stdout, "{ended:?}");
-        assert_eq!(
-            String::from_utf8_lossy(&ended.stderr),
-            "runtime: program exceeds 20-thread limit\nfatal error: thread exhaustion\n"
-        );
+    let check = |program: &str, level: &str, stdout: &str, parts: &[&str]| {
+        let ended = command(program, "1", "").env("GOTRACEBACK", level).output().unwrap();
+        let text = String::from_utf8_lossy(&ended.stderr);
+        let signal = (level == "crash").then_some(libc::SIGABRT);
+        assert_eq!(ended.status.signal(), signal, "{level} {text}");
+        assert_eq!(ended.status.code(), if signal.is_some() { None } else { Some(2) }, "{level} {text}");
+        assert_eq!(String::from_utf8_lossy(&ended.stdout), stdout, "{text}");
+        let start = "runtime: program exceeds 20-thread limit\nfatal error: thread exhaustion\n";
+        assert!(text.starts_with(start), "{text}");
+        parts.iter().for_each(|part| assert!(text.contains(part), "{level} {part:?} is missing\n{text}"));
+        assert_eq!(text == start, level == "none", "{text}");
+        // Forty that sleep, and main.
+        let goroutines = text.matches("\ngoroutine ").count();
+        assert_eq!(goroutines, if level == "none" { 0 } else { 41 }, "{level} {text}");
     };
-    check("more_threads_than_may_be", "");
-    check("fewer_threads_than_there_are", "all have begun\n");
+    let created =
+        "created by prog_retake::forty_threads::{{closure}} in goroutine 1\n\ttests/src/bin/prog_retake.rs:";
+    for level in ["none", "single", "crash"] {
+        let created = if level == "none" { "" } else { created };
+        check("more_threads_than_may_be", level, "", &[created]);
+        // Here it is a goroutine that fails: it comes first.
+        let own = if level == "none" { "" } else { "\nfatal error: thread exhaustion\n\ngoroutine 1 " };
+        check("fewer_threads_than_there_are", level, "all have begun\n", &[created, own]);
+    }
+    // Sysmon fails, or an M that hands its P on.
+    check(
+        "more_threads_than_may_be",
+        "system",
+        "",
+        &["\n\nruntime stack:\n", "gort::sched::thread_exhaustion()\n"],
+    );
 }
 
 #[test]

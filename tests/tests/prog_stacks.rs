@@ -1,5 +1,6 @@
 //! Stacks at scale: a great many of them, more than there is room for, and what is left when they are gone.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 
 fn run(arguments: &[&str], env: &[(&str, &str)]) -> (Output, String, String) {
@@ -7,6 +8,7 @@ fn run(arguments: &[&str], env: &[(&str, &str)]) -> (Output, String, String) {
         .args(arguments)
         .env_remove("GODEBUG")
         .env_remove("GORT_STACK")
+        .env_remove("GOTRACEBACK")
         .envs(env.iter().copied())
         .output()
         .unwrap();
@@ -87,15 +89,33 @@ fn a_stack_larger_than_memory_is_an_error_of_the_builder() {
 
 #[test]
 fn without_memory_go_ends_the_process_with_words() {
+    let check = |program: &str, env: &[(&str, &str)], signal: Option<i32>| {
+        let (output, _, err) = run(&[program], env);
+        assert_eq!(output.status.signal(), signal, "{err}");
+        assert_eq!(output.status.code(), if signal.is_some() { None } else { Some(2) }, "{err}");
+        assert!(err.starts_with("runtime: out of memory: cannot allocate "), "{err}");
+        assert_eq!(err.contains("vm.max_map_count"), program == "fatal", "{err}");
+        err.split_once("\nfatal error: out of memory").expect("the reason").1.to_owned()
+    };
     for (program, env) in
         [("fatal_address_space", LIGHT), ("fatal_address_space", MPROTECT), ("fatal", MPROTECT)]
     {
-        let (output, _, err) = run(&[program], env);
-        assert_eq!(output.status.code(), Some(2), "{err}");
-        assert!(err.starts_with("runtime: out of memory: cannot allocate "), "{err}");
-        assert!(err.contains("\nfatal error: out of memory"), "{err}");
-        assert_eq!(err.contains("vm.max_map_count"), program == "fatal", "{err}");
+        // The one that was to have a stack has no frames, but a maker.
+        let text = check(program, env, None);
+        let (own, others) = text.trim_start().split_once("\n\n").expect("several goroutines");
+        let lines: Vec<_> = own.lines().collect();
+        assert!(
+            matches!(lines[..], [first, maker, place]
+                if first.starts_with("goroutine ") && first.ends_with(" [running]:")
+                    && maker == "created by prog_stacks::fatal in goroutine 1"
+                    && place.starts_with("\ttests/src/bin/prog_stacks.rs:")),
+            "{own}"
+        );
+        assert!(others.starts_with("goroutine 1 ["), "{others}");
     }
+    let level = |level| [("GODEBUG", "noguardinstall=1"), ("GOTRACEBACK", level)];
+    assert_eq!(check("fatal_address_space", &level("none"), None), "");
+    check("fatal_address_space", &level("crash"), Some(libc::SIGABRT));
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(crate) mod debugvars;
 pub(crate) mod idle;
 pub(crate) mod inline;
 pub(crate) mod labels;
+pub(crate) mod last_words;
 pub(crate) mod m;
 pub(crate) mod newproc;
 pub(crate) mod overflow;
@@ -46,7 +47,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 
 use crate::global_runq::GlobalRunq;
 use crate::lock::Lock;
-use crate::sys::{clock, throw, write_stderr};
+use crate::sys::clock;
 use idle::Idle;
 use m::M;
 use p::P;
@@ -89,12 +90,15 @@ impl Locked {
         self.idle_ms.push(mp);
     }
 
-    /// Ends the process if more Ms have a thread, or are to get one, than may. Go: `checkmcount`.
-    pub(crate) fn check_mcount(&self) {
-        if self.all_ms.len() - self.free_ms.len() > self.max_ms {
-            write_stderr(format!("runtime: program exceeds {}-thread limit\n", self.max_ms).as_bytes());
-            throw("thread exhaustion");
-        }
+    /// How many Ms have a thread, or are to get one. Go: `mcount`.
+    pub(crate) fn mcount(&self) -> usize {
+        self.all_ms.len() - self.free_ms.len()
+    }
+
+    /// How many may, if there are more. For [`thread_exhaustion`], without the lock.
+    #[must_use]
+    pub(crate) fn exceeded(&self) -> Option<usize> {
+        (self.mcount() > self.max_ms).then_some(self.max_ms)
     }
 
     /// An M is about to sleep because its locked goroutine does. Go: `incidlelocked`.
@@ -102,6 +106,12 @@ impl Locked {
         self.sleeps += 1;
         self.locked_idle += 1;
     }
+}
+
+/// Go: `checkmcount`.
+#[cold]
+pub(crate) fn thread_exhaustion(limit: usize) -> ! {
+    last_words::fail(&format!("runtime: program exceeds {limit}-thread limit\n"), "thread exhaustion")
 }
 
 /// A word that many write, on a cache line of its own.
@@ -249,11 +259,11 @@ impl Sched {
 
     /// Sets how many Ms may have a thread at the same time, and gives the former limit. Go: `setMaxThreads`.
     pub(crate) fn set_max_ms(&self, n: usize) -> usize {
-        self.locked(|s| {
-            let before = std::mem::replace(&mut s.max_ms, n);
-            s.check_mcount();
-            before
-        })
+        let (before, exceeded) = self.locked(|s| (std::mem::replace(&mut s.max_ms, n), s.exceeded()));
+        if let Some(limit) = exceeded {
+            thread_exhaustion(limit);
+        }
+        before
     }
 
     /// GOMAXPROCS.

@@ -19,16 +19,15 @@ use super::current;
 use super::m::M;
 use super::p::P;
 use super::section;
-use super::{SCHED, panic, park, stock, wake};
+use super::{SCHED, last_words, panic, park, stock, wake};
 use crate::g::extras::Ancestor;
 use crate::g::status::Status;
 use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join};
-use crate::sys::{throw, write_stderr};
 
 #[cold]
 fn out_of_memory(e: &io::Error) -> ! {
-    write_stderr(format!("runtime: out of memory: cannot allocate goroutine descriptors: {e}\n").as_bytes());
-    throw("out of memory")
+    let details = format!("runtime: out of memory: cannot allocate goroutine descriptors: {e}\n");
+    last_words::fail(&details, "out of memory")
 }
 
 /// Gives a descriptor back.

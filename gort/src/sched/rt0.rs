@@ -169,6 +169,7 @@ fn begin() -> Result<(&'static M, MutexGuard<'static, bool>), BootError> {
     if std::mem::replace(&mut *begun, true) {
         return Err(BootError::AlreadyRunning);
     }
+    super::last_words::install();
     SCHED.start_time.store(clock::nanotime(), Ordering::Relaxed);
     // Before any M: each is made for the kind of fence that there is.
     barrier::init(debugvars::get().nomembarrier);

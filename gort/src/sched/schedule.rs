@@ -472,7 +472,10 @@ fn steal_runnext(victim: &'static P) -> Option<&'static G> {
 pub(crate) fn mstart(mp: &'static M) -> Dismissed {
     super::schedinit::minit(mp);
     match mp.start {
-        StartFn::Sysmon => super::sysmon::sysmon(mp),
+        StartFn::Sysmon => {
+            super::last_words::sysmon_looks();
+            super::sysmon::sysmon(mp)
+        }
         StartFn::TemplateThread => super::template::run(),
         StartFn::Schedule => {}
     }

@@ -29,9 +29,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{SCHED, schedinit};
 use crate::sys::clock::NEVER;
+use crate::sys::futex;
 use crate::sys::signal::{self, Action};
 use crate::sys::thread::{self, SigMask};
-use crate::sys::{futex, throw};
 
 /// The greatest number of a signal.
 pub(crate) const MAX_SIGNAL: i32 = 64;
@@ -211,7 +211,7 @@ fn start_thread(deliver: fn(i32)) {
             run(unsafe { std::mem::transmute::<*mut libc::c_void, fn(i32)>(deliver) })
         }
         if let Err(e) = thread::spawn(super::wake::G0_STACK, main, deliver as *mut libc::c_void) {
-            throw(&format!("runtime: failed to create the signal thread: {e}"));
+            super::wake::no_thread(&e);
         }
         // It waits in gort, as it were, for ever.
         SCHED.locked(|s| s.waiting_threads += 1);

@@ -78,9 +78,8 @@ fn first_context(mp: &'static M, next: &'static G) -> Context {
 #[cold]
 fn no_stack(gp: &'static G, e: &std::io::Error) -> ! {
     let bytes = crate::stack::size(gp.order.get());
-    let text = format!("runtime: out of memory: cannot allocate {bytes}-byte stack: {e}\n");
-    crate::sys::write_stderr(text.as_bytes());
-    crate::sys::throw("out of memory")
+    let details = format!("runtime: out of memory: cannot allocate {bytes}-byte stack: {e}\n");
+    super::last_words::fail_about(gp, &details, "out of memory")
 }
 
 /// Completes the switch that has led here: stores the registers of the side that left and runs its

@@ -3,17 +3,18 @@
 //!
 //! Go: proc.go `runqput`, `wakep`, `startm`, `stopm`, `handoffp`, `stoplockedm`, `startlockedm`, `newm`.
 
+use std::io;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::m::{M, StartFn};
 use super::p::{P, PREEMPT, PStatus};
-use super::{Locked, SCHED, deadlock, poller, schedinit, template};
+use super::{Locked, SCHED, deadlock, last_words, poller, schedinit, template, thread_exhaustion};
 use crate::contention;
 use crate::g::G;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
-use crate::sys::{clock, thread, throw};
+use crate::sys::{clock, thread};
 use crate::timer::{Target, Timers};
 
 /// Bytes of a g0's stack, except m0's.
@@ -194,16 +195,18 @@ pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
 
 /// Makes an M and its thread, or gives one that has no thread a new one.
 pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) {
-    let mp = SCHED.locked(|s| {
+    let (mp, exceeded) = SCHED.locked(|s| {
         let free = if start == StartFn::Schedule { s.free_ms.pop() } else { None };
         let mp = free.unwrap_or_else(|| {
             let mp: &'static M = Box::leak(Box::new(M::new(s.all_ms.len() as u32, start)));
             s.all_ms.push(mp);
             mp
         });
-        s.check_mcount();
-        mp
+        (mp, s.exceeded())
     });
+    if let Some(limit) = exceeded {
+        thread_exhaustion(limit);
+    }
     if start == StartFn::Schedule {
         SCHED.helped.store(true, Ordering::Relaxed);
     }
@@ -249,8 +252,24 @@ pub(super) fn start_thread(mp: &'static M) {
         {
             not_started(mp);
         }
-        Err(e) => throw(&format!("runtime: failed to create new OS thread: {e}")),
+        Err(e) => no_thread(&e),
     }
+}
+
+/// A thread that the program cannot do without was not made. Go: os_linux.go `newosproc`.
+#[cold]
+pub(crate) fn no_thread(e: &io::Error) -> ! {
+    let have = SCHED.locked(|s| s.mcount());
+    last_words::fail(&no_thread_text(have, e.raw_os_error().unwrap_or(0)), "newosproc")
+}
+
+/// `have` counts the one that was to be made, as in Go.
+fn no_thread_text(have: usize, errno: i32) -> String {
+    let mut text = format!("runtime: failed to create new OS thread (have {have} already; errno={errno})\n");
+    if errno == libc::EAGAIN {
+        text.push_str("runtime: may need to increase max user processes (ulimit -u)\n");
+    }
+    text
 }
 
 /// There is no thread for `mp`: its P waits on the idle list. Sysmon, which is awake while work waits, tries
@@ -444,4 +463,20 @@ pub(crate) fn until_next_timer(longest: u64) -> u64 {
         return now + longest;
     }
     SCHED.next_timer().max(now + schedinit::MIN_SYSMON_SLEEP.min(longest)).min(now + longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_there_is_no_thread() {
+        let check = |errno: i32, text: &str| assert_eq!(no_thread_text(4, errno), text);
+        check(
+            libc::EAGAIN,
+            "runtime: failed to create new OS thread (have 4 already; errno=11)\n\
+             runtime: may need to increase max user processes (ulimit -u)\n",
+        );
+        check(libc::EPERM, "runtime: failed to create new OS thread (have 4 already; errno=1)\n");
+    }
 }

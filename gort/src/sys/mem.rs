@@ -152,6 +152,18 @@ pub(crate) fn give_back(at: usize, len: usize) {
     unsafe { libc::madvise(at as *mut libc::c_void, len, libc::MADV_DONTNEED) };
 }
 
+/// Lets the process have as much address space as it may allow itself. For its last words: debug information is mapped.
+pub(crate) fn lift_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is written first, and is a valid limit then; the soft one may be raised up to the hard one.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_AS, &mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_AS, &limit);
+        }
+    }
+}
+
 /// Asks the processor for the cache line at `address`, which need not be mapped.
 #[inline(always)]
 pub(crate) fn prefetch(address: usize) {

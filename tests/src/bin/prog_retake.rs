@@ -20,6 +20,23 @@ fn limit_address_space(bytes: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
 }
 
+/// The kernel makes no further thread for this process: a limit that binds all users but root.
+fn deny_threads() {
+    let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+    // SAFETY: `limit` is a valid limit; the id is a plain number, and another user than root is bound as it is.
+    unsafe {
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NPROC, &limit), 0);
+        libc::setuid(65_534);
+    }
+}
+
+/// The template thread cannot be made.
+fn no_thread_to_lock() {
+    deny_threads();
+    gort::lock_os_thread();
+    println!("locked");
+}
+
 /// Threads that could not be started.
 static FAILED: AtomicUsize = AtomicUsize::new(0);
 
@@ -350,8 +367,24 @@ fn sleepers_that_come_back_as_hogs() {
 }
 
 #[gort::main]
+mod started {
+    #[gort::main]
+    pub(super) fn main() {
+        super::programs();
+    }
+}
+
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("no_thread_at_boot") {
+        deny_threads();
+    }
+    started::main();
+}
+
+fn programs() {
     match std::env::args().nth(1).as_deref() {
+        Some("no_thread_at_boot") => println!("booted"),
+        Some("no_thread_to_lock") => no_thread_to_lock(),
         Some("no_room_for_threads") => no_room_for_threads(),
         Some("threads_end") => threads_end(),
         Some("a_late_sleeper_goes_ahead") => a_late_sleeper_goes_ahead(),

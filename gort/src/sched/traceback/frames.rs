@@ -172,8 +172,7 @@ impl Trace {
 #[inline(always)]
 pub(super) fn here_within(part: Part) -> Trace {
     let frames = Frames::new();
-    // SAFETY: an ordinary call.
-    unsafe { frames.walk(|ip, sp| within(&part, ip, sp)) };
+    frames.walk_here(part);
     frames.take()
 }
 
@@ -227,13 +226,25 @@ pub(super) fn of_parked(gp: &'static G, part: Part, give_back: bool) -> Option<T
 #[inline(always)]
 pub(super) fn of_call(gp: &'static G, call_end: usize) -> Trace {
     let frames = Frames::new();
-    // SAFETY: an ordinary call.
-    unsafe { frames.walk(|ip, sp| within(&(0..call_end), ip, sp)) };
-    frames.add_parked(gp, 0..gp.frames_end());
+    frames.walk_call(gp, call_end);
     frames.take()
 }
 
 impl Frames {
+    /// Collects the caller's at `part` of its stack.
+    #[inline(always)]
+    pub(super) fn walk_here(&self, part: Part) {
+        // SAFETY: an ordinary call.
+        unsafe { self.walk(|ip, sp| within(&part, ip, sp)) };
+    }
+
+    /// Collects what [`of_call`] gives.
+    #[inline(always)]
+    pub(super) fn walk_call(&self, gp: &'static G, call_end: usize) {
+        self.walk_here(0..call_end);
+        self.add_parked(gp, 0..gp.frames_end());
+    }
+
     /// Adds those at `part` of the stack of a goroutine whose registers are saved, and which cannot go on meanwhile.
     /// False when too little of its stack is left. Usable in a handler that runs with all signals blocked: another on the
     /// signal stack would be put where this one is.

@@ -124,6 +124,13 @@ impl Layout {
         text
     }
 
+    /// What is nobody's but the runtime's.
+    pub(super) fn runtime_stack(&mut self, trace: &Trace) -> String {
+        let mut text = String::from("runtime stack:\n");
+        self.trace(&mut text, trace);
+        text
+    }
+
     fn trace(&mut self, text: &mut String, trace: &Trace) {
         let (inner, elided, outer) = trace.parts();
         self.frames(text, inner);

@@ -31,7 +31,7 @@ use self::groups::{Groups, MANY};
 use self::layout::{Found, Layout, Missing};
 use self::look::{Look, Seen, found, look};
 use super::debugvars::{TracebackLevel, traceback_level};
-use super::{m::M, park, syscall};
+use super::{inline, m::M, park, syscall};
 use crate::g::extras::{self, Shown};
 use crate::g::status::Status;
 use crate::g::{G, Kind, slab};
@@ -57,6 +57,30 @@ pub(crate) fn here() -> Trace {
         Some((mp, gp)) => frames::of_call(gp, mp.call_end.get()),
         None => frames::here_within(0..caller().map_or(usize::MAX, G::frames_end)),
     }
+}
+
+/// The goroutine whose frames are the calling thread's innermost; none while the thread schedules, is in the midst of a
+/// switch, or is no M's.
+pub(super) fn whose_frames(mp: &'static M) -> Option<&'static G> {
+    let gp = mp.curg.get();
+    if ptr::eq(gp, mp.g0) {
+        return mp.serves.get();
+    }
+    let sp = inline::stack_pointer();
+    gp.stack().filter(|stack| (stack.lo()..stack.hi()).contains(&sp)).map(|_| gp)
+}
+
+/// Collects the caller's frames, which are those of `gp`, or none of a goroutine's. Allocates nothing.
+pub(super) fn collect(frames: &Frames, mp: Option<&'static M>, gp: Option<&'static G>) {
+    match (mp, gp) {
+        (Some(mp), Some(gp)) if ptr::eq(mp.curg.get(), mp.g0) => frames.walk_call(gp, mp.call_end.get()),
+        (_, gp) => frames.walk_here(0..gp.map_or(usize::MAX, G::frames_end)),
+    }
+}
+
+/// The frames of a system stack.
+pub(super) fn runtime_stack(trace: &Trace) -> String {
+    Layout::default().runtime_stack(trace)
 }
 
 /// A goroutine whose thread the caller is, or that is not coming back.

@@ -22,6 +22,8 @@ static LOCK: Mutex<()> = Mutex::new(());
 static LOCKED: AtomicBool = AtomicBool::new(false);
 /// Allocations until it is.
 static LEFT: AtomicUsize = AtomicUsize::new(0);
+/// Allocations until there is no memory any more.
+static MEMORY: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 struct Allocator;
 
@@ -33,6 +35,10 @@ unsafe impl GlobalAlloc for Allocator {
         }
         if LOCKED.load(SeqCst) {
             drop(LOCK.lock());
+        }
+        if MEMORY.load(SeqCst) != usize::MAX && MEMORY.fetch_sub(1, SeqCst) == 0 {
+            MEMORY.store(0, SeqCst);
+            return std::ptr::null_mut();
         }
         if SLOW.load(SeqCst) > 0 {
             SLOW.fetch_sub(1, SeqCst);
@@ -68,6 +74,12 @@ fn holds_the_allocator() {
 fn holds_it_in_the_midst() {
     let _held = LOCK.lock();
     LEFT.store(100, SeqCst);
+    recurse(0);
+}
+
+/// The report finds no memory for its names.
+fn has_no_memory_left() {
+    MEMORY.store(100, SeqCst);
     recurse(0);
 }
 
@@ -124,6 +136,10 @@ fn programs() {
         }
         "holds_it_in_the_midst" => {
             gort::go!(holds_it_in_the_midst());
+            gort::park();
+        }
+        "has_no_memory_left" => {
+            gort::go!(has_no_memory_left());
             gort::park();
         }
         "handled_before" | "handled_simply_before" => handlers::faults_are_handled(),
