@@ -121,6 +121,14 @@ impl Drop for PinGuard {
 /// V8, Python) or needs more of it. No goroutine waits for it meanwhile: `f` counts as a blocking call.
 /// Inside, gort's own operations block the thread as on any plain thread.
 ///
+/// The system stack has 8 MiB; on the process's first thread it has what `ulimit -s` says, which is as much unless
+/// somebody has changed it. One that is used up ends the process as a goroutine's does, with the goroutine that has called:
+///
+/// ```text
+/// runtime: system stack exceeds 8388608-byte limit
+/// fatal error: stack overflow
+/// ```
+///
 /// # Panics
 /// With `f`'s panic.
 ///

@@ -4,6 +4,8 @@
 #[path = "api_support/program.rs"]
 mod program;
 
+use std::os::unix::process::ExitStatusExt;
+
 use program::{run, run_in};
 
 /// With several Ps, whatever the test run's own setting is.
@@ -134,6 +136,36 @@ fn gotraceback() {
     check(Some("1"), true, true);
     check(Some("system"), true, true);
     check(Some("3"), true, true);
+}
+
+/// SIGABRT comes after what `system` shows.
+#[test]
+fn gotraceback_crash() {
+    let check = |name: &str, parts: &[&str]| {
+        let ended = run_in(&[name], &[("GOTRACEBACK", Some("crash")), ONE]).err(parts);
+        assert_eq!(ended.status.signal(), Some(libc::SIGABRT), "{}", ended.all());
+    };
+    check(
+        "panic_go_dump",
+        &["boom: others are shown", "goroutine 1 gp=0x", "m=0 [running]:\n", "waits_for_good"],
+    );
+    check("panic_main", &["boom: in main", "goroutine 1 gp=0x"]);
+    check("deadlock_pair", &[ASLEEP, "goroutine 1 gp=0x", " m=nil [chan receive]:\n"]);
+}
+
+/// Of main's panic plain Rust shows no more than the message, unless it is asked.
+#[test]
+fn a_panic_of_main_with_levels() {
+    let check = |level: Option<&str>, shown: bool| {
+        let ended = run_in(&["panic_main_beside_another"], &[("GOTRACEBACK", level)]).status(101);
+        let ended = ended.err(&["boom: beside another"]);
+        for part in ["goroutine 1 [running]:\n", "user_function(", "\n\ngoroutine 2 [chan receive]:\n"] {
+            assert_eq!(ended.stderr.contains(part), shown, "{level:?} {part}\n{}", ended.all());
+        }
+    };
+    check(None, false);
+    check(Some("none"), false);
+    check(Some("all"), true);
 }
 
 const ASLEEP: &str = "fatal error: all goroutines are asleep - deadlock!\n";

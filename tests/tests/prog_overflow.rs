@@ -17,7 +17,9 @@ fn run(program: &str, env: &[(&str, &str)]) -> (Output, String) {
 
 fn explained(program: &str, env: &[(&str, &str)], limit: &str) -> String {
     let (output, text) = run(program, env);
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let crash = env.contains(&("GOTRACEBACK", "crash"));
+    assert_eq!(output.status.code(), if crash { None } else { Some(2) }, "{text}");
+    assert_eq!(output.status.signal(), crash.then_some(libc::SIGABRT), "{text}");
     let header =
         format!("runtime: goroutine stack exceeds {limit}-byte limit\nfatal error: stack overflow\n");
     assert!(text.starts_with(&header), "{text}");
@@ -45,6 +47,26 @@ fn a_blocking_call_overflows() {
     explained("blocking", &[], "196608");
 }
 
+/// On the process's first thread and on another, with the goroutine that is served.
+#[test]
+fn a_call_on_the_system_stack_overflows() {
+    for (program, goroutine) in [("system_stack_of_the_first", 1), ("system_stack_of_another", 2)] {
+        let (output, text) = run(program, &[("GOMAXPROCS", "2")]);
+        assert_eq!(output.status.code(), Some(2), "{}: {text}", output.status);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "512\n", "{text}");
+        let (limit, rest) = text.split_once("-byte limit\nfatal error: stack overflow\n").expect("a reason");
+        let limit: usize = limit.strip_prefix("runtime: system stack exceeds ").unwrap().parse().unwrap();
+        // The first thread's is what the process was given.
+        assert!(goroutine == 1 || limit == 8 << 20, "{text}");
+        let (_, rest) = rest.split_once(&format!("\ngoroutine {goroutine} [running]:\n")).expect("who");
+        let parts = ["recurse()\n", " frames elided...\n", "calls_on_the_system_stack()\n", "created by "];
+        for part in &parts[..if goroutine == 1 { 3 } else { 4 }] {
+            assert!(rest.contains(part), "{part:?} is missing\n{text}");
+        }
+        assert!(!rest.contains("\ngoroutine "), "{text}");
+    }
+}
+
 /// As on a machine that is busy, or slow to read the program's debug information.
 #[test]
 fn names_may_come_late() {
@@ -62,9 +84,19 @@ fn names_may_not_come_at_all() {
 }
 
 #[test]
-fn traceback_none_prints_no_frames() {
-    let text = explained("go", &[("GOTRACEBACK", "none")], "196608");
-    assert!(!text.contains("recurse"), "{text}");
+fn levels() {
+    let check = |level: &str, own: &str, main: &str| {
+        let text = explained("go", &[("GOTRACEBACK", level), ("GOMAXPROCS", "1")], "196608");
+        assert_eq!(text.contains(own), level != "none", "{level} {text}");
+        assert_eq!(text.contains("recurse"), level != "none", "{level} {text}");
+        assert_eq!(text.contains(main), !["none", "single"].contains(&level), "{level} {text}");
+    };
+    check("none", "goroutine 2 ", "goroutine 1 ");
+    check("single", "goroutine 2 [running]:\n", "goroutine 1 ");
+    check("all", "goroutine 2 [running]:\n", "\n\ngoroutine 1 [park]:\n");
+    for level in ["system", "crash"] {
+        check(level, "goroutine 2 gp=0x", "\n\ngoroutine 1 gp=0x");
+    }
 }
 
 #[test]

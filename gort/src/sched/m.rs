@@ -92,6 +92,9 @@ pub(crate) struct M {
     pub(crate) serves: Cell<Option<&'static G>>,
     /// One past the highest address of that call's frames on g0. Written before `serves`.
     pub(crate) call_end: Cell<usize>,
+    /// The lowest and the highest address of g0's stack; zeros until it has served somebody. Read by a handler on this
+    /// thread.
+    pub(crate) g0_stack: Cell<(usize, usize)>,
     /// What a dump asks of the goroutine that runs here. Who swaps it out has it.
     pub(crate) asked: AtomicPtr<Question>,
     /// Around a walk of a stack in a handler.
@@ -138,6 +141,7 @@ impl M {
             call: Cell::new(None),
             serves: Cell::new(None),
             call_end: Cell::new(0),
+            g0_stack: Cell::new((0, 0)),
             asked: AtomicPtr::new(ptr::null_mut()),
             guard: Guard::new(),
             start,

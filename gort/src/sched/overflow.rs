@@ -1,5 +1,7 @@
 //! A goroutine has used up its stack: the report, and status 2.
 //!
+//! So is one whose call on the system stack has used up that ([`crate::blocking_on_system_stack`]).
+//!
 //! The guard at the low end of the stack faults, and the handler runs on the M's signal stack. It writes the header and
 //! the innermost return addresses, and leaves the names to sysmon ([`super::last_words`]).
 //!
@@ -7,6 +9,7 @@
 //!
 //! Go: signal_unix.go `sighandler`, stack.go `newstack`, "stack overflow".
 
+use std::ptr;
 use std::sync::OnceLock;
 
 /// For sysmon.
@@ -15,6 +18,8 @@ use super::last_words::{self, FRAMES};
 use super::m::M;
 use super::traceback::{Interrupted, Step};
 use crate::g::G;
+use crate::sys::mem::page_size;
+use crate::sys::thread::SigMask;
 use crate::sys::{signal, write_stderr};
 use crate::tls;
 
@@ -31,8 +36,8 @@ extern "C" fn on_fault(number: libc::c_int, info: *mut libc::siginfo_t, context:
     if mp.is_some_and(|mp| mp.guard.catch(context)) {
         return;
     }
-    if let Some(gp) = overflowed(mp, signal::fault_address(info)) {
-        report(gp, signal::interrupted(context).0);
+    if let Some(used_up) = mp.and_then(|mp| used_up(mp, signal::fault_address(info))) {
+        report(used_up, signal::interrupted(context).0);
     }
     let old = OLD.get().and_then(|old| old[usize::from(number == libc::SIGBUS)].as_ref());
     match old {
@@ -42,33 +47,64 @@ extern "C" fn on_fault(number: libc::c_int, info: *mut libc::siginfo_t, context:
     }
 }
 
-/// The goroutine of this thread, if the address lies in its stack's guard.
-fn overflowed(mp: Option<&'static M>, address: usize) -> Option<&'static G> {
-    let gp = mp?.curg.get();
-    let stack = gp.stack()?;
-    (stack.base()..stack.lo()).contains(&address).then_some(gp)
+/// A stack that is used up.
+#[derive(Clone, Copy)]
+enum UsedUp {
+    Goroutines(&'static G),
+    /// The system stack of this M.
+    System(&'static M),
 }
 
-fn report(gp: &'static G, pc: usize) -> ! {
+/// The stack of this thread in whose guard the address lies.
+fn used_up(mp: &'static M, address: usize) -> Option<UsedUp> {
+    let gp = mp.curg.get();
+    if ptr::eq(gp, mp.g0) {
+        let (lo, _) = mp.g0_stack.get();
+        // C libraries do not agree whether the guard, of a page, is a part of the stack; that of the process's first
+        // thread is not.
+        let guard = lo.saturating_sub(page_size())..lo + page_size();
+        return (lo != 0 && guard.contains(&address)).then_some(UsedUp::System(mp));
+    }
+    let stack = gp.stack()?;
+    (stack.base()..stack.lo()).contains(&address).then_some(UsedUp::Goroutines(gp))
+}
+
+fn report(used_up: UsedUp, pc: usize) -> ! {
     if !last_words::is_first() {
         last_words::wait()
     }
+    let (whose, size, gp): (&[u8], _, _) = match used_up {
+        UsedUp::Goroutines(gp) => {
+            let own = gp.stack().map_or(0..0, |stack| stack.lo()..stack.hi().min(gp.frames_end()));
+            (b"goroutine", own.len(), Some(gp))
+        }
+        UsedUp::System(mp) => {
+            let (lo, hi) = mp.g0_stack.get();
+            (b"system", hi - lo, mp.serves.get())
+        }
+    };
     let mut line = Line::new();
-    line.text(b"runtime: goroutine stack exceeds ");
-    let own = gp.stack().map_or(0..0, |stack| stack.lo()..stack.hi().min(gp.frames_end()));
-    line.number(own.len(), 10);
+    line.text(b"runtime: ");
+    line.text(whose);
+    line.text(b" stack exceeds ");
+    line.number(size, 10);
     line.text(b"-byte limit\nfatal error: stack overflow\n\nruntime: pcs");
     line.write();
-    last_words::ask_sysmon(Some(gp), false, || {
-        walk(gp, pc);
+    last_words::ask_sysmon(gp, false, || {
+        walk(used_up, gp, pc);
         write_stderr(b"\n");
     })
 }
 
 /// Collects return addresses from the fault on, and writes the innermost as they are. The frames of a host are not the
-/// goroutine's.
-fn walk(gp: &'static G, fault: usize) {
-    let mut own = Interrupted::at(fault, gp.frames_end());
+/// goroutine's; those of the goroutine that is served are.
+fn walk(used_up: UsedUp, gp: Option<&'static G>, fault: usize) {
+    let end = match used_up {
+        UsedUp::Goroutines(gp) => gp.frames_end(),
+        UsedUp::System(mp) if gp.is_some() => mp.call_end.get(),
+        UsedUp::System(_) => usize::MAX,
+    };
+    let mut own = Interrupted::at(fault, end);
     let mut n = 0;
     let each = |ip: usize, sp: usize| {
         let step = own.step(ip, sp);
@@ -85,6 +121,12 @@ fn walk(gp: &'static G, fault: usize) {
     };
     // SAFETY: the thread is in a handler, and the unwinder takes no lock that it may hold; see `traceback::ask`.
     unsafe { FRAMES.walk(each) };
+    if let (UsedUp::System(_), Some(gp)) = (used_up, gp) {
+        // It waits for this thread, with its registers saved.
+        let mask = SigMask::block_all();
+        FRAMES.add_parked(gp, 0..gp.frames_end());
+        mask.restore();
+    }
 }
 
 /// Text that is put together without allocating.

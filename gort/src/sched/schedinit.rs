@@ -154,6 +154,8 @@ pub(crate) fn minit(mp: &'static M) {
         throw("the thread-local accessor does not work");
     }
     mp.tid.store(thread::gettid(), Ordering::Relaxed);
+    // Another thread may have had this M before.
+    mp.g0_stack.set((0, 0));
     tls::set::<{ tls::THREAD_OF }>(std::ptr::from_ref(mp) as usize);
     // The starting thread keeps the process's name.
     if mp.tid.load(Ordering::Relaxed) == std::process::id() as i32 {

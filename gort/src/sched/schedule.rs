@@ -21,6 +21,7 @@ use crate::g::status::Status;
 use crate::g::{After, G, entry};
 use crate::netpoll;
 use crate::sys::clock::{self, NEVER};
+use crate::sys::thread;
 use crate::timer::storm::STORM;
 use crate::timer::{BATCH, Due};
 
@@ -243,6 +244,10 @@ fn run_timers(mp: &'static M, pp: &'static P) {
 fn schedule(mp: &'static M) -> Result<Infallible, Dismissed> {
     loop {
         if let Some(call) = mp.call.take() {
+            if mp.g0_stack.get() == (0, 0) {
+                // Not earlier: it may take a thread's first allocation.
+                mp.g0_stack.set(thread::stack_bounds());
+            }
             mp.call_end.set(inline::stack_pointer());
             mp.serves.set(Some(call.caller));
             // SAFETY: function and argument belong together and the caller waits for them.

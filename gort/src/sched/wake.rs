@@ -17,8 +17,11 @@ use crate::sys::clock::NEVER;
 use crate::sys::{clock, thread};
 use crate::timer::{Target, Timers};
 
-/// Bytes of a g0's stack, except m0's.
-pub(crate) const G0_STACK: usize = 256 << 10;
+/// Bytes of a g0's stack where it serves goroutines (`blocking_on_system_stack`), except m0's: what threads of C programs
+/// have. Address space, and a page for tables: memory is used as it is touched.
+const G0_STACK: usize = 8 << 20;
+/// Bytes of the stack of a thread that runs the runtime alone.
+pub(crate) const OWN_STACK: usize = 256 << 10;
 /// How long an M that is not needed keeps its thread, in nanoseconds.
 pub(crate) const IDLE_LIFE: u64 = 5_000_000_000;
 /// How many lone goroutines pass before it is looked whether there has been a second M meanwhile.
@@ -239,7 +242,8 @@ pub(super) fn start_thread(mp: &'static M) {
         dismiss(mp);
         ptr::null_mut()
     }
-    match thread::spawn(G0_STACK, main, ptr::from_ref(mp).cast_mut().cast()) {
+    let stack = if mp.start == StartFn::Schedule { G0_STACK } else { OWN_STACK };
+    match thread::spawn(stack, main, ptr::from_ref(mp).cast_mut().cast()) {
         Ok(()) => {
             mp.started.set(true);
             // It may sleep by now, and have been the last to look for a deadlock, but could not know that it is among

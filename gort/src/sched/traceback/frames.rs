@@ -113,7 +113,7 @@ pub(crate) enum Step {
 }
 
 /// Where the frames of one of several goroutines that stand on a stack lie, by their stack pointers.
-pub(super) type Part = Range<usize>;
+pub(crate) type Part = Range<usize>;
 
 fn within(part: &Part, ip: usize, sp: usize) -> Step {
     match sp {
@@ -248,7 +248,7 @@ impl Frames {
     /// Adds those at `part` of the stack of a goroutine whose registers are saved, and which cannot go on meanwhile.
     /// False when too little of its stack is left. Usable in a handler that runs with all signals blocked: another on the
     /// signal stack would be put where this one is.
-    pub(super) fn add_parked(&self, gp: &'static G, part: Part) -> bool {
+    pub(crate) fn add_parked(&self, gp: &'static G, part: Part) -> bool {
         let sp = gp.gobuf.sp();
         let Some(stack) = gp.stack() else { return true };
         if sp < stack.lo() + ROOM {

@@ -39,6 +39,22 @@ pub(super) fn parks_in_user_function() {
     drop(tx);
 }
 
+/// Main panics while another waits.
+pub(super) fn panics_beside_another() {
+    let (tx, rx) = bounded::<()>(0);
+    // The panic does not end the other's wait.
+    std::mem::forget(tx);
+    let started = WaitGroup::new();
+    started.add(1);
+    let s = started.clone();
+    gort::go!(waits_for_good(rx, s));
+    started.wait();
+    while !gort::runtime::stack(true).contains(" [chan receive]:\n") {
+        gort::yield_now();
+    }
+    user_function("beside another");
+}
+
 #[inline(never)]
 pub(super) fn waits_for_good(rx: Receiver<()>, started: WaitGroup) {
     started.done();

@@ -164,6 +164,7 @@ const CASES: &[Case] = &[
     }),
     ("panic_go", ends::starts_user_function),
     ("panic_go_dump", ends::parks_in_user_function),
+    ("panic_main_beside_another", ends::panics_beside_another),
     ("panic_go_result", ends::panics_in_destructor_of_result),
     ("panic_go_named", || {
         gort::go!(name = "the worker"; ends::user_function("named"));

@@ -83,6 +83,25 @@ fn has_no_memory_left() {
     recurse(0);
 }
 
+/// Uses so many bytes of stack.
+#[inline(never)]
+fn uses(bytes: usize) -> usize {
+    let page = black_box([1_u8; 4096]);
+    if bytes < 4096 { 0 } else { uses(bytes - 4096) + usize::from(page[bytes % 4096]) }
+}
+
+/// A system stack has room for what a goroutine's has not, until it has none either.
+#[inline(never)]
+fn calls_on_the_system_stack(first_thread: bool) {
+    gort::blocking_on_system_stack(|| {
+        // SAFETY: no arguments.
+        let tid = unsafe { libc::gettid() };
+        assert_eq!(tid == std::process::id() as i32, first_thread);
+        println!("{}", uses(2 << 20));
+        println!("{}", recurse(0));
+    });
+}
+
 mod handlers;
 
 fn wild() {
@@ -136,6 +155,13 @@ fn programs() {
         }
         "holds_it_in_the_midst" => {
             gort::go!(holds_it_in_the_midst());
+            gort::park();
+        }
+        "system_stack_of_the_first" => calls_on_the_system_stack(true),
+        "system_stack_of_another" => {
+            // Main's thread is its own.
+            gort::lock_os_thread();
+            gort::go!(calls_on_the_system_stack(false));
             gort::park();
         }
         "has_no_memory_left" => {
