@@ -64,9 +64,9 @@ fn a_limit_of_threads() {
         assert!(text.starts_with(start), "{text}");
         parts.iter().for_each(|part| assert!(text.contains(part), "{level} {part:?} is missing\n{text}"));
         assert_eq!(text == start, level == "none", "{text}");
-        // Forty that sleep, and main.
+        // Those that sleep in the threads, and main.
         let goroutines = text.matches("\ngoroutine ").count();
-        assert_eq!(goroutines, if level == "none" { 0 } else { 41 }, "{level} {text}");
+        assert!(if level == "none" { goroutines == 0 } else { goroutines > 20 }, "{level} {text}");
     };
     let created =
         "created by prog_retake::forty_threads::{{closure}} in goroutine 1\n\ttests/src/bin/prog_retake.rs:";
