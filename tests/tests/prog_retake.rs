@@ -77,13 +77,12 @@ fn a_limit_of_threads() {
         let own = if level == "none" { "" } else { "\nfatal error: thread exhaustion\n\ngoroutine 1 " };
         check("fewer_threads_than_there_are", level, "all have begun\n", &[created, own]);
     }
-    // Sysmon fails, or an M that hands its P on.
-    check(
-        "more_threads_than_may_be",
-        "system",
-        "",
-        &["\n\nruntime stack:\n", "gort::sched::thread_exhaustion()\n"],
-    );
+    // Sysmon fails, or an M that hands its P on, or a goroutine in the midst of something of the runtime's.
+    let ended = command("more_threads_than_may_be", "1", "").env("GOTRACEBACK", "system").output().unwrap();
+    let text = String::from_utf8_lossy(&ended.stderr);
+    let first = text.split("\n\n").nth(1).expect("more than the reason");
+    assert!(first.starts_with("runtime stack:\n") || first.starts_with("goroutine "), "{text}");
+    assert!(first.contains("\ngort::sched::thread_exhaustion()\n"), "{text}");
 }
 
 #[test]
