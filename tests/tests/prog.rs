@@ -44,6 +44,11 @@ fn main_may_end_on_another_thread() {
 }
 
 #[test]
+fn timer_slack_is_not_inherited() {
+    run_in(&["slack_is_not_inherited"], &[TWO]).status(0).out("kept").err_without(&["."]);
+}
+
+#[test]
 fn a_panic_of_main() {
     for name in ["panic_main", "panic_main_moved"] {
         run_in(&[name], &[TWO]).status(101).err(&[

@@ -28,6 +28,7 @@ pub(crate) mod schedinit;
 pub(crate) mod schedule;
 pub(crate) mod section;
 pub(crate) mod sigqueue;
+pub(crate) mod slack;
 pub(crate) mod stock;
 pub(crate) mod switch;
 pub(crate) mod syscall;

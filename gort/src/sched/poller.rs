@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 use super::m::M;
 use super::p::{P, PStatus};
 use super::wake::{self, Dismissed, acquirep, take_nextp};
-use super::{SCHED, deadlock, thread, watch};
+use super::{SCHED, deadlock, slack, thread, watch};
 use crate::g::entry;
 use crate::netpoll::{self, Ready};
 use crate::runq::Entry;
@@ -226,15 +226,20 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
             deadlock::check();
         }
         let mut ready = Ready::new();
-        let until = if timer { next } else { NEVER };
-        let called = if net {
-            netpoll::poll(until, &mut ready);
-            false
-        } else if timer {
-            mp.park.sleep_until(until)
-        } else {
-            mp.park.sleep();
-            true
+        let called = match (net, timer) {
+            (true, true) => {
+                slack::without(|| netpoll::poll(next, &mut ready));
+                false
+            }
+            (true, false) => {
+                netpoll::poll(NEVER, &mut ready);
+                false
+            }
+            (false, true) => slack::without(|| mp.park.sleep_until(next)),
+            (false, false) => {
+                mp.park.sleep();
+                true
+            }
         };
         // Unless somebody has chosen us meanwhile, we see to what has come.
         let ours = !called

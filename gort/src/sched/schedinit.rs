@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::debugvars;
 use super::m::M;
 use super::rt0::Options;
-use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize, quit, quota};
+use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize, quit, quota, slack};
 use crate::stack;
 use crate::sys::thread::SigMask;
 use crate::sys::{barrier, clock, mem, thread, throw};
@@ -106,8 +106,9 @@ fn gsignal_size() -> usize {
     GSIGNAL.max(2 * thread::min_sigstack() + (16 << 10))
 }
 
-/// The signal mask that every M gets. Go: `msigsave`, `initSigmask`.
+/// The signal mask that every M gets, and the timer slack. Go: `msigsave`, `initSigmask`.
 pub(crate) fn init_sigmask() -> String {
+    slack::init();
     let blocked = INIT_SIGMASK.get_or_init(SigMask::current).blocked();
     format!("{blocked} signals blocked in every M")
 }
@@ -158,10 +159,9 @@ pub(crate) fn minit(mp: &'static M) {
     mp.g0_stack.set((0, 0));
     tls::set::<{ tls::THREAD_OF }>(std::ptr::from_ref(mp) as usize);
     // The starting thread keeps the process's name.
-    if mp.tid.load(Ordering::Relaxed) == std::process::id() as i32 {
-        thread::set_slack();
-    } else {
+    if mp.tid.load(Ordering::Relaxed) != std::process::id() as i32 {
         thread::set_name_and_slack(format_args!("gort-m{}", mp.id));
+        slack::minit(mp);
     }
     thread::set_turn(TURN);
     let size = gsignal_size();

@@ -36,6 +36,23 @@ pub(crate) fn timespec(when: u64) -> libc::timespec {
     libc::timespec { tv_sec: (when / 1_000_000_000) as libc::time_t, tv_nsec: (when % 1_000_000_000) as _ }
 }
 
+/// The least timer slack that there is, in nanoseconds: 0 asks for the default.
+pub(crate) const NO_SLACK: usize = 1;
+
+/// The calling thread's timer slack in nanoseconds: how late the kernel may end its timed waits. 0 where the kernel does
+/// not say.
+pub(crate) fn slack() -> usize {
+    // SAFETY: plain numbers. Not libc's function, whose result is an `int`.
+    let slack = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_TIMERSLACK, 0, 0, 0, 0) };
+    usize::try_from(slack).unwrap_or(0)
+}
+
+/// Sets it; 0 is the thread's default, which is what the thread had that started it.
+pub(crate) fn set_slack(nanoseconds: usize) {
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0) };
+}
+
 /// A coarse time that fits 24 bits beside something else: units of 2^32 ns, about 4.3 s. Never zero.
 pub(crate) fn coarse(time: u64) -> u32 {
     (((time >> 32) + 1) as u32 & COARSE_MASK).max(1)

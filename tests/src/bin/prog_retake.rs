@@ -366,7 +366,6 @@ fn sleepers_that_come_back_as_hogs() {
     hogs.into_iter().for_each(|hog| hog.join().unwrap());
 }
 
-#[gort::main]
 mod started {
     #[gort::main]
     pub(super) fn main() {

@@ -91,6 +91,21 @@ mod four {
     }
 }
 
+mod slack {
+    /// One that no thread has by itself.
+    const SLACK: i32 = 77_000;
+
+    pub(super) fn set() {
+        // SAFETY: plain numbers.
+        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, SLACK, 0, 0, 0) };
+    }
+
+    #[gort::main]
+    pub(super) fn main() {
+        super::running::slack_is_not_inherited(SLACK);
+    }
+}
+
 /// What needs a runtime and is called without one.
 mod no_runtime {
     use gort::sync::*;
@@ -224,6 +239,10 @@ fn main() {
         "never" => never::main(),
         "locked" => locked::main(),
         "four" => four::main(),
+        "slack_is_not_inherited" => {
+            slack::set();
+            slack::main();
+        }
         "no_runtime_go" => gort::go!(|| ()),
         "no_runtime_spawn" => drop(gort::spawn(|| ())),
         "no_runtime_run" => gort::run(|| ()),

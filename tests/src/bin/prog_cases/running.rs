@@ -25,6 +25,43 @@ pub(super) fn stays_on_first_thread() {
     assert_eq!(thread_id(), u64::from(std::process::id()));
 }
 
+fn timer_slack() -> i32 {
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_GET_TIMERSLACK, 0, 0, 0, 0) }
+}
+
+fn slack_of_a_child() -> i32 {
+    let output = std::process::Command::new("cat").arg("/proc/self/timerslack_ns").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// What timed waits of the runtime's need is not inherited by what goroutines start, on whichever thread.
+pub(super) fn slack_is_not_inherited(before: i32) {
+    // More threads than one, some of them sysmon's children, and each the poller now and then.
+    let sleepers: Vec<_> = (0..8)
+        .map(|_| {
+            gort::spawn(move || {
+                for _ in 0..5 {
+                    gort::sleep(Duration::from_micros(300));
+                    assert_eq!(timer_slack(), before);
+                    std::thread::sleep(Duration::from_millis(2));
+                    assert_eq!(timer_slack(), before);
+                }
+                (
+                    slack_of_a_child(),
+                    std::thread::spawn(|| (timer_slack(), slack_of_a_child())).join().unwrap(),
+                )
+            })
+        })
+        .collect();
+    for sleeper in sleepers {
+        assert_eq!(sleeper.join().unwrap(), (before, (before, before)));
+    }
+    gort::sleep(Duration::from_millis(1));
+    assert_eq!((timer_slack(), slack_of_a_child()), (before, before));
+    println!("kept");
+}
+
 /// Main sleeps among goroutines that compute, until whoever finds its timer due is another thread.
 pub(super) fn moved() {
     while thread_id() == u64::from(std::process::id()) {
