@@ -254,6 +254,20 @@ fn nobody_is_interrupted_without_a_dump() {
 }
 
 #[test]
+fn who_reads_does_not_see_dumps() {
+    for procs in ["1", "2"] {
+        assert_eq!(run("no_eintr_in_dumps", &[("GOMAXPROCS", procs)], 0).0, "undisturbed\n");
+    }
+}
+
+#[test]
+fn one_with_no_stack_left_for_a_handler() {
+    let (text, _) = run("asked_with_a_full_stack", &[("GOMAXPROCS", "2")], 0);
+    let left: usize = text.strip_suffix(" left\n").expect(&text).parse().unwrap();
+    assert!((200..500).contains(&left), "{left}");
+}
+
+#[test]
 fn dumped_a_thousand_times() {
     for procs in ["1", "4"] {
         assert_eq!(run("dumped_often", &[("GOMAXPROCS", procs)], 0).0, "went on\n");

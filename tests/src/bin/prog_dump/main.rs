@@ -399,6 +399,8 @@ fn programs() {
         Some("deaf") => deaf(),
         Some("little_stack_left") => little_stack_left(),
         Some("on_the_system_stack") => on_the_system_stack(),
+        Some("no_eintr_in_dumps") => signals::no_eintr_in_dumps(),
+        Some("asked_with_a_full_stack") => signals::asked_with_a_full_stack(),
         Some("no_eintr") => signals::no_eintr(),
         Some("quit_taken_later") => {
             signals::take_quit();

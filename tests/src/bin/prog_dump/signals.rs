@@ -92,6 +92,77 @@ pub(super) fn no_eintr() {
     println!("undisturbed");
 }
 
+/// Waits in the kernel for one byte. A read that a handler has interrupted goes on only if that was asked for.
+#[inline(never)]
+fn reads_raw(fd: libc::c_int) -> (isize, std::io::Error) {
+    let mut byte = 0u8;
+    // SAFETY: one byte to write to.
+    let n = unsafe { libc::read(fd, (&raw mut byte).cast(), 1) };
+    (n, std::io::Error::last_os_error())
+}
+
+#[inline(never)]
+fn reads_raw_in_blocking(fd: libc::c_int) -> (isize, std::io::Error) {
+    gort::blocking(|| reads_raw(fd))
+}
+
+/// In dumps, who reads is interrupted and does not see it.
+pub(super) fn no_eintr_in_dumps() {
+    use std::os::fd::AsRawFd;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let fd = reader.as_raw_fd();
+    let readers = [gort::spawn(move || reads_raw(fd)), gort::spawn(move || reads_raw_in_blocking(fd))];
+    let ended = || readers.iter().any(gort::JoinHandle::is_finished);
+    for _ in 0..50 {
+        // Both have answered.
+        until(|| ended() || gort::runtime::stack(true).matches("signals::reads_raw()").count() == 2);
+    }
+    std::io::Write::write_all(&mut writer, b"xy").unwrap();
+    for reader in readers {
+        let (n, error) = reader.join().unwrap();
+        assert_eq!(n, 1, "{error}");
+    }
+    println!("undisturbed");
+}
+
+/// Usable bytes of a default stack.
+const STACK: usize = 192 << 10;
+/// Less than what the kernel puts on a stack for a handler.
+const LITTLE: usize = 500;
+
+/// Computes with less than [`LITTLE`] bytes of its stack left, which ends at `lo`; gives how many.
+#[inline(never)]
+fn nearly_full(lo: usize, stop: *const bool) -> usize {
+    let here = std::hint::black_box([0u8; 64]);
+    let left = here.as_ptr() as usize - lo;
+    if left >= LITTLE {
+        // Not the last call here: a frame each.
+        return std::hint::black_box(nearly_full(lo, stop));
+    }
+    // No calls but the least.
+    // SAFETY: the flag lives as long as this runs; it is written as an atomic, and read whole.
+    while !unsafe { stop.read_volatile() } {}
+    left
+}
+
+/// A goroutine whose stack has no room for a handler is asked for its frames all the same.
+pub(super) fn asked_with_a_full_stack() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let theirs = stop.clone();
+    let runner = gort::spawn(move || {
+        let here = std::hint::black_box([0u8; 8]);
+        // The first frames take less than a page.
+        let hi = (here.as_ptr() as usize).next_multiple_of(4096);
+        nearly_full(hi - STACK, theirs.as_ptr())
+    });
+    for _ in 0..50 {
+        until(|| gort::runtime::stack(true).contains("signals::nearly_full()"));
+    }
+    stop.store(true, SeqCst);
+    let left = runner.join().unwrap();
+    println!("{left} left");
+}
+
 extern "C" fn on_quit(_: libc::c_int) {
     URGENT.fetch_add(1, SeqCst);
 }
