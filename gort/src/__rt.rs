@@ -1,6 +1,6 @@
 //! What the macros expand to. Not part of the public interface.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::process::{ExitCode, Termination};
 
 pub use gort_macros::{go as go_impl, select as select_impl};
@@ -8,7 +8,7 @@ pub use gort_macros::{go as go_impl, select as select_impl};
 pub use crate::channel::macros::{no_such_arm, none_selected, select_timeout, try_select, try_select_send};
 use crate::sched::newproc::{Spec, getcallerpc, newproc};
 pub use crate::sched::rt0::Options;
-use crate::sched::{current, panic, park, rt0, schedinit};
+use crate::sched::{boundary, current, panic, park, rt0, schedinit};
 
 /// The number of an exit code, found by comparing: std does not tell it.
 fn status(code: ExitCode) -> i32 {
@@ -18,11 +18,11 @@ fn status(code: ExitCode) -> i32 {
 /// `#[gort::main]`: boots on this thread and runs `f` as the main goroutine. The process ends with it,
 /// with the status and the error output that plain Rust would give.
 pub fn main<T: Termination + 'static>(options: Options, f: fn() -> T) -> ! {
-    let main = move || match catch_unwind(AssertUnwindSafe(|| status(f().report()))) {
+    let main = move || match boundary::catch(|| status(f().report())) {
         Ok(status) => std::process::exit(status),
         Err(payload) => match panic::is_goexit(payload) {
             Ok(()) => panic::main_exited(),
-            Err(_) => panic::die(current::g(), 101),
+            Err(payload) => panic::die(current::g(), payload, 101),
         },
     };
     rt0::rt0(options, Box::new(main))

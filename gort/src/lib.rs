@@ -90,6 +90,11 @@
 //! the runtime cannot get or [may not have](runtime::set_max_threads) end the process with status 2 after telling what the
 //! goroutines do, in Go's layout; [`runtime::stack`] gives the same text. Running goroutines are asked for their frames by
 //! SIGURG, during a dump only.
+//!
+//! The message of a panic is the panic hook's, whichever there is; what the runtime tells comes after it. So a program
+//! may set its hook before boot or after it, and need not call the one that was there. Only where that ends the process
+//! itself nothing is told. With `panic = "abort"` the runtime handles SIGABRT to that end, unless somebody does when it
+//! boots: an abort that is none of a goroutine's panic is what it is without.
 
 #![deny(unsafe_code)]
 #![cfg_attr(loom, allow(dead_code, unreachable_pub, unused_imports))]

@@ -42,8 +42,12 @@ fn the_accessor_survives_the_optimiser() {
 }
 
 fn run(program: &Path, case: &str) -> (Output, String) {
+    run_with(program, &[case])
+}
+
+fn run_with(program: &Path, arguments: &[&str]) -> (Output, String) {
     let output = Command::new(program)
-        .arg(case)
+        .args(arguments)
         .env_remove("GOTRACEBACK")
         .env_remove("RUST_BACKTRACE")
         .output()
@@ -69,12 +73,39 @@ fn panic_abort() {
     // As in plain Rust.
     let (output, text) = run(&program, "main");
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{text}");
+    let (output, text) = run(&program, "aborts");
+    assert_eq!((output.status.signal(), text.as_str()), (Some(libc::SIGABRT), ""));
     let (output, text) = run(&program, "goexit");
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("gort: goexit needs panic = \"unwind\""), "{text}");
     let (output, text) = run(&program, "deadlock");
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("all goroutines are asleep - deadlock!\n\ngoroutine 1 [park]:\n"), "{text}");
+}
+
+/// A hook that was set after boot and does not call the one that was there: std aborts, and the report comes then.
+#[test]
+fn panic_abort_with_another_hook() {
+    let program = program("abort");
+    for case in ["go", "spawn", "blocking"] {
+        let (output, text) = run_with(&program, &[case, "their hook"]);
+        assert_eq!(output.status.code(), Some(2), "{case}: {text}");
+        for part in ["their hook: ", "on purpose\n", "user_function()\n", "created by ", " in goroutine 1\n"]
+        {
+            assert!(text.contains(part), "{case}: {part:?} is missing\n{text}");
+        }
+        // Nothing of how it has ended before that.
+        let (_, frames) = text.split_once(" [running]:\n").unwrap_or_else(|| panic!("{case}: {text}"));
+        assert!(
+            frames.lines().next().is_some_and(|line| line.ends_with("user_function()")),
+            "{case}: {text}"
+        );
+    }
+    for arguments in [["main", "their hook"], ["go", "a hook that aborts"]] {
+        let (output, text) = run_with(&program, &arguments);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{arguments:?}: {text}");
+        assert!(!text.contains("[running]"), "{text}");
+    }
 }
 
 /// `try_recv` looked at an empty channel while what its own thread had sent before was not to be seen yet: of two that

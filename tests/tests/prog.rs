@@ -114,6 +114,46 @@ fn a_panic_while_a_result_is_dropped() {
 }
 
 #[test]
+fn a_panic_while_a_local_is_dropped() {
+    run(&["panic_go_local"]).status(2).err(&["boom: a local", "[running]:", "user_function(", "created by"]);
+}
+
+/// The frames are there all the same, and nobody else's.
+#[test]
+fn a_panic_that_no_hook_of_ours_has_seen() {
+    let check = |case: &str, status: i32, parts: &[&str], without: &[&str]| {
+        run_in(&[case], &[("GOTRACEBACK", Some("all"))])
+            .status(status)
+            .err(parts)
+            .err(&[" [running]:\n"])
+            .err_without(without);
+    };
+    let replaced = &["rust_panic", "_Unwind", "gort::", "panic_unwind"];
+    check(
+        "panic_go_hook_replaced",
+        2,
+        &[
+            "their hook: ",
+            "boom: on purpose",
+            "\nprog_cases::ends::user_function()\n",
+            &place_of("panic!(\"boom: {bomb}\")"),
+            "starts_user_function::{{closure}}()\n",
+            "created by ",
+        ],
+        replaced,
+    );
+    check("panic_go_result_hook_replaced", 2, &["their hook: ", "::drop()\n", "created by "], replaced);
+    check(
+        "panic_main_hook_replaced",
+        101,
+        &["their hook: ", "\nprog_cases::ends::user_function()\n"],
+        replaced,
+    );
+    check("raises_another_later", 2, &["raises_another()\n", "created by "], &["panics_first()"]);
+    check("raises_again", 2, &["panics_first()\n", "created by "], &[]);
+}
+
+#[test]
 fn a_panic_in_run_reaches_its_caller() {
     run(&["boot_panic_run"]).status(101).err(&["boom: in run"]).err_without(&["created by"]);
 }

@@ -43,9 +43,19 @@ pub(crate) struct Extras {
     pub(crate) locals: Vec<(usize, Box<dyn Any>)>,
     /// Keys of values that are dropped already: they are not made again.
     pub(crate) gone: Vec<usize>,
-    /// Return addresses at the last panic, taken by the hook: at the boundary the frames are gone. How many
-    /// are missing among them.
-    pub(crate) panic_pcs: (Box<[usize]>, usize),
+    pub(crate) panics: Panics,
+}
+
+/// Return addresses, innermost first, and how many are missing among them.
+pub(crate) type Pcs = (Box<[usize]>, usize);
+
+/// Where panics came from: at the boundary the frames are gone.
+#[derive(Default)]
+pub(crate) struct Panics {
+    /// At the last call of the hook, and what the panic was.
+    pub(crate) hooked: Option<(u64, Pcs)>,
+    /// Of the last that nobody in the goroutine has caught, where it was raised.
+    pub(crate) raised: Pcs,
 }
 
 /// The extras of `gp`, made if need be.

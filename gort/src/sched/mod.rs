@@ -2,6 +2,7 @@
 //!
 //! Go: runtime2.go `schedt`.
 
+pub(crate) mod boundary;
 pub(crate) mod claim;
 pub(crate) mod cooling;
 mod crowd;

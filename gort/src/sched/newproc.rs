@@ -11,7 +11,7 @@
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,7 +19,7 @@ use super::current;
 use super::m::M;
 use super::p::P;
 use super::section;
-use super::{SCHED, last_words, panic, park, stock, wake};
+use super::{SCHED, boundary, last_words, panic, park, stock, wake};
 use crate::g::extras::Ancestor;
 use crate::g::status::Status;
 use crate::g::{G, Kind, SLOT_WORDS, entry, extras, join};
@@ -410,13 +410,20 @@ pub(crate) fn drop_extras(gp: &'static G) -> Option<Box<dyn Any + Send>> {
             break;
         }
         extras.gone.extend(locals.iter().map(|(key, _)| *key));
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(locals))) {
+        if let Err(payload) = boundary::catch(|| drop(locals)) {
             // One that a destructor has ended by goexit raises that again when it is dropped.
             panic::drop_quietly(panic_so_far.replace(payload));
         }
     }
     // SAFETY: as above.
-    drop(unsafe { extras::take(gp) });
+    let taken = unsafe { extras::take(gp) };
+    if panic_so_far.is_some()
+        && let Some(taken) = taken
+    {
+        // For the report.
+        // SAFETY: as above.
+        unsafe { extras::of(gp) }.panics = taken.panics;
+    }
     panic_so_far
 }
 
@@ -430,7 +437,7 @@ unsafe extern "C" fn go_entry<F: FnOnce() -> T, T>(gp: &'static G) {
         let f = unsafe { slot_read::<F>(gp) };
         drop(f());
     };
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+    if let Err(payload) = boundary::catch(run) {
         panic::at_boundary(gp, payload);
     }
     if let Some(payload) = end_user(gp) {

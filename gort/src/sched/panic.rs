@@ -1,18 +1,23 @@
 //! Panics at the bottom of a goroutine, and `goexit`, which unwinds like one.
 //!
-//! The hook, chained in front of whatever hook was there at boot, keeps the return addresses of the
-//! panicking goroutine: at the boundary, after unwinding, the frames are gone.
+//! At the boundary, after unwinding, the frames are gone. Return addresses are kept by the hook, chained in front of
+//! whatever hook was there at boot, and by [`super::boundary`], which sees what no hook has: a panic when the program has
+//! set another hook since, and `resume_unwind`. What the hook has is preferred, if it is of the same panic: it is nearer
+//! to where that began.
 //!
 //! Go: panic.go `gopanic`, `fatalpanic`, `Goexit`.
 
 use std::any::Any;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use super::debugvars::{TracebackLevel, traceback_level};
+use super::traceback::Trace;
 use super::{SCHED, current, quit, traceback};
 use crate::g::{G, Kind, extras};
+use crate::sys::signal::{self, Action};
 use crate::sys::write_stderr;
 
 /// What `goexit` unwinds with. Whoever catches and drops it outside of unwinding raises it again: the
@@ -59,25 +64,35 @@ pub(crate) fn drop_quietly<T>(value: T) {
 
 /// A payload has reached the bottom of a goroutine that nobody joins.
 pub(crate) fn at_boundary(gp: &'static G, payload: Box<dyn Any + Send>) {
-    if is_goexit(payload).is_err() {
-        die(gp, 2);
+    if let Err(payload) = is_goexit(payload) {
+        die(gp, payload, 2);
     }
 }
 
 /// Ends the process because of an unrecovered panic, whose message the hook has printed: the
 /// goroutine's frames, and where it was made.
 #[cold]
-pub(crate) fn die(gp: &'static G, status: i32) -> ! {
+pub(crate) fn die(gp: &'static G, payload: Box<dyn Any + Send>, status: i32) -> ! {
+    // SAFETY: the goroutine runs this itself.
+    let panics = unsafe { extras::get(gp) }.map(|e| std::mem::take(&mut e.panics)).unwrap_or_default();
+    let (pcs, elided) = match panics.hooked {
+        // It may have been raised again since, or on the system stack at first.
+        Some((what, pcs)) if what == of_what(&*payload) => pcs,
+        _ => panics.raised,
+    };
+    // Its destructor may panic.
+    std::mem::forget(payload);
+    report(gp, Trace { pcs, elided }, status)
+}
+
+fn report(gp: &'static G, trace: Trace, status: i32) -> ! {
     // One at a time; the first ends the process.
     static DYING: Mutex<()> = Mutex::new(());
     let _dying = DYING.lock();
     // Of the main goroutine plain Rust tells no more than the message, unless asked.
     let enough = if gp.id() == 1 { TracebackLevel::Single } else { TracebackLevel::None };
     if traceback_level() > enough {
-        // SAFETY: the goroutine runs this itself.
-        let (pcs, elided) =
-            unsafe { extras::get(gp) }.map(|e| std::mem::take(&mut e.panic_pcs)).unwrap_or_default();
-        write_stderr(format!("\n{}", traceback::own(gp, traceback::Trace { pcs, elided })).as_bytes());
+        write_stderr(format!("\n{}", traceback::own(gp, trace)).as_bytes());
         if traceback_level() >= TracebackLevel::All {
             for other in traceback::last_words(Some(gp)) {
                 write_stderr(format!("\n{other}").as_bytes());
@@ -92,26 +107,67 @@ pub(crate) fn die(gp: &'static G, status: i32) -> ! {
 pub(crate) fn install_hook() {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        keep_frames();
+        let trace = frames_to_keep();
+        if let Some((gp, Trace { pcs, elided })) = trace {
+            // SAFETY: the goroutine runs this itself, and no user code runs while the reference lives.
+            unsafe { extras::of(gp) }.panics.hooked = Some((of_what(info.payload()), (pcs, elided)));
+        }
         previous(info);
         // No boundary will be reached. The main goroutine's panic does what it does in any program.
         if cfg!(panic = "abort")
             && let Some(gp) = traceback::caller()
             && gp.id() != 1
         {
-            die(gp, 2);
+            report(gp, traceback::here(), 2);
         }
     }));
+    if cfg!(panic = "abort") && Action::current(libc::SIGABRT).is_some_and(|now| !now.is_handler()) {
+        signal::install_on_own_stack(libc::SIGABRT, on_abort);
+    }
 }
 
-fn keep_frames() {
-    let Some(gp) = traceback::caller() else { return };
+/// What a panic is, as far as a panic hook sees it: the type of what it was raised with, and the message.
+fn of_what(payload: &(dyn Any + Send)) -> u64 {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let mut hasher = DefaultHasher::new();
+    (payload.type_id(), text).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn frames_to_keep() -> Option<(&'static G, Trace)> {
+    let gp = traceback::caller()?;
     if gp.kind.get() != Kind::User || traceback_level() == TracebackLevel::None {
-        return;
+        return None;
     }
-    let traceback::Trace { pcs, elided } = traceback::here();
-    // SAFETY: the goroutine runs this itself, and no user code runs while the reference lives.
-    unsafe { extras::of(gp) }.panic_pcs = (pcs, elided);
+    Some((gp, traceback::here()))
+}
+
+/// Nobody in the goroutine catches what was just raised, whose frames are still there. See [`super::boundary`].
+pub(super) fn raised() {
+    // What `goexit` raises is reported by nobody.
+    if let Some(gp) = traceback::caller()
+        && !gp.goexiting.get()
+        && let Some((gp, Trace { pcs, elided })) = frames_to_keep()
+    {
+        // SAFETY: as in `install_hook`.
+        unsafe { extras::of(gp) }.panics.raised = (pcs, elided);
+    }
+}
+
+/// With `panic = "abort"`, when another hook has taken the place of ours: std aborts by a call on the thread that
+/// panics, which holds no more than it does in a hook. So this may do what a hook may. A hook that aborts by itself has
+/// its way.
+extern "C" fn on_abort(signal: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    if std::thread::panicking()
+        && let Some(gp) = traceback::caller()
+        && gp.id() != 1
+        && let Some(trace) = traceback::outside_of_abort(traceback::here(), "on_abort")
+    {
+        report(gp, trace, 2);
+    }
+    signal::default(signal);
+    signal::raise(signal);
 }
 
 /// The main goroutine has ended by goexit: the others go on.

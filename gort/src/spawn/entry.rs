@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::g::G;
 use crate::sched::m::M;
 use crate::sched::newproc::{end, end_user, publish_result, slot_read, slot_write};
-use crate::sched::{current, panic, section};
+use crate::sched::{boundary, current, panic, section};
 
 pub(super) type Payload = Box<dyn Any + Send>;
 
@@ -54,7 +54,7 @@ unsafe fn drop_result<T>(gp: &'static G, mp: &'static M) {
     // SAFETY: the caller's word.
     let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
     mp.claim.exit();
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
+    if let Err(payload) = boundary::catch(|| drop(result)) {
         panic::at_boundary(gp, payload);
     }
     // The destructor may have set locals, which are not the next goroutine's in this descriptor.

@@ -70,11 +70,20 @@ pub(crate) fn raise(signal: libc::c_int) {
 
 /// Has `handler` called for `signal`, on the signal stack; gives the former disposition.
 pub(crate) fn install(signal: libc::c_int, handler: Handler) -> Option<Action> {
+    install_with(signal, handler, libc::SA_ONSTACK | libc::SA_RESTART)
+}
+
+/// Has `handler` called for `signal`, on the stack that it comes on.
+pub(crate) fn install_on_own_stack(signal: libc::c_int, handler: Handler) {
+    install_with(signal, handler, 0);
+}
+
+fn install_with(signal: libc::c_int, handler: Handler, flags: libc::c_int) -> Option<Action> {
     // SAFETY: zero is a valid `sigaction`; the kernel reads the one and writes the other.
     unsafe {
         let mut new: libc::sigaction = MaybeUninit::zeroed().assume_init();
         new.sa_sigaction = handler as libc::sighandler_t;
-        new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        new.sa_flags = libc::SA_SIGINFO | flags;
         let mut old = MaybeUninit::<libc::sigaction>::zeroed();
         (libc::sigaction(signal, &new, old.as_mut_ptr()) == 0).then(|| Action(old.assume_init()))
     }

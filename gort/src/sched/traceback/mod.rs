@@ -83,6 +83,21 @@ pub(super) fn runtime_stack(trace: &Trace) -> String {
     Layout::default().runtime_stack(trace)
 }
 
+/// Of the frames of a handler of SIGABRT, those that have led to a panic, if that has aborted: std calls the hook, and
+/// `rust_panic` when it has come back. None if it has not. `handler` is the handler's name: if that is not known no other
+/// is, and the hook is taken to have come back.
+pub(crate) fn outside_of_abort(trace: Trace, handler: &str) -> Option<Trace> {
+    let mut symbols = symbol::Symbols::default();
+    let mut place =
+        |name| trace.pcs.iter().position(|&pc| symbols.at(pc).iter().any(|s| s.is_function(name)));
+    let begin = match place("rust_panic") {
+        Some(at) => at + 1,
+        None if place(handler).is_some() => return None,
+        None => 0,
+    };
+    Some(Trace { pcs: trace.pcs[begin..].into(), elided: trace.elided })
+}
+
 /// A goroutine whose thread the caller is, or that is not coming back.
 ///
 /// # Safety

@@ -16,14 +16,21 @@ pub(super) struct Symbol {
 const OWN_SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
 
 impl Symbol {
+    /// Whether it is the function of this name, in whatever module.
+    pub(super) fn is_function(&self, name: &str) -> bool {
+        self.name.rsplit("::").next() == Some(name)
+    }
+
     /// Whether it is gort's or std's own business. With full debug information the name tells; with
     /// line tables alone inlined functions have short names, and the file tells.
     pub(super) fn is_internal(&self) -> bool {
-        const NAMES: [&str; 14] = [
+        const NAMES: [&str; 16] = [
             "gort::",
+            "__gort_",
             "backtrace::",
             "context::",
             "std::panicking::",
+            "panic_unwind::",
             "std::panic::",
             "core::ops::function::",
             "core::panicking::",
@@ -35,8 +42,9 @@ impl Symbol {
             "_rust",
             "rust_",
         ];
-        const FILES: [&str; 10] = [
+        const FILES: [&str; 11] = [
             "/library/std/src/panic",
+            "/library/panic_unwind/",
             "/library/std/src/rt.rs",
             "/library/std/src/sys/backtrace.rs",
             "/library/core/src/panic",
@@ -47,13 +55,14 @@ impl Symbol {
             "jump_x86_64",
             "make_x86_64",
         ];
-        const WHOLE: [&str; 12] = [
+        const WHOLE: [&str; 13] = [
             "trampoline",
             "make_fcontext",
             "jump_fcontext",
             "ontop_fcontext",
             "__go",
             "_Unwind_Backtrace",
+            "_Unwind_RaiseException",
             "main",
             "_start",
             "__libc_start_main",

@@ -25,6 +25,39 @@ pub(super) fn starts_user_function() {
     wait_forever();
 }
 
+/// As error-report crates do, without a thought for the hook that is there.
+pub(super) fn replaces_the_hook() {
+    std::panic::set_hook(Box::new(|info| eprintln!("their hook: {info}")));
+}
+
+#[inline(never)]
+fn panics_first() {
+    panic!("boom: at first");
+}
+
+#[inline(never)]
+fn raises_another() {
+    std::panic::resume_unwind(Box::new("boom: another"));
+}
+
+/// Catches one panic, and ends by what no hook has seen.
+pub(super) fn raises_another_later() {
+    gort::go! {
+        assert!(std::panic::catch_unwind(panics_first).is_err());
+        raises_another();
+    }
+    wait_forever();
+}
+
+/// Catches a panic and lets it go on.
+pub(super) fn raises_again() {
+    gort::go! {
+        let payload = std::panic::catch_unwind(panics_first).unwrap_err();
+        std::panic::resume_unwind(payload);
+    }
+    wait_forever();
+}
+
 pub(super) fn parks_in_user_function() {
     let (tx, rx) = bounded::<()>(0);
     let started = WaitGroup::new();

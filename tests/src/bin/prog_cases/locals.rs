@@ -25,6 +25,19 @@ pub(super) fn local_panics_when_dropped() {
     println!("counted");
 }
 
+/// The same where nobody joins.
+pub(super) fn panics_in_destructor_of_local() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            super::ends::user_function("a local");
+        }
+    }
+    gort::goroutine_local! { static BOMB: Bomb = Bomb; }
+    gort::go!(BOMB.with(|_| ()));
+    super::wait_forever();
+}
+
 /// The handle of a scoped goroutine that has ended is dropped, and its result panics when it is.
 pub(super) fn scoped_result_panics_when_dropped() {
     static DROPPED: AtomicUsize = AtomicUsize::new(0);

@@ -178,6 +178,21 @@ const CASES: &[Case] = &[
         ends::user_function("in main");
     }),
     ("panic_go", ends::starts_user_function),
+    ("panic_go_hook_replaced", || {
+        ends::replaces_the_hook();
+        ends::starts_user_function();
+    }),
+    ("panic_go_result_hook_replaced", || {
+        ends::replaces_the_hook();
+        ends::panics_in_destructor_of_result();
+    }),
+    ("panic_main_hook_replaced", || {
+        ends::replaces_the_hook();
+        ends::user_function("in main");
+    }),
+    ("panic_go_local", locals::panics_in_destructor_of_local),
+    ("raises_another_later", ends::raises_another_later),
+    ("raises_again", ends::raises_again),
     ("panic_go_dump", ends::parks_in_user_function),
     ("panic_main_beside_another", ends::panics_beside_another),
     ("panic_go_result", ends::panics_in_destructor_of_result),

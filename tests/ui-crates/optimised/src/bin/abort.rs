@@ -23,6 +23,13 @@ fn works() {
 
 #[gort::main]
 fn main() {
+    let theirs = std::env::args().nth(2);
+    match theirs.as_deref() {
+        Some("their hook") => std::panic::set_hook(Box::new(|info| eprintln!("their hook: {info}"))),
+        Some("a hook that aborts") => std::panic::set_hook(Box::new(|_| std::process::abort())),
+        Some(other) => panic!("no hook {other:?}"),
+        None => {}
+    }
     match std::env::args().nth(1).as_deref() {
         Some("works") => works(),
         Some("both_saw_nothing") => both_saw_nothing::run(),
@@ -33,6 +40,7 @@ fn main() {
         Some("spawn") => drop(gort::spawn(user_function).join()),
         Some("blocking") => drop(gort::spawn(|| gort::blocking(user_function)).join()),
         Some("main") => user_function(),
+        Some("aborts") => drop(gort::spawn(|| std::process::abort()).join()),
         Some("goexit") => drop(gort::spawn(|| gort::goexit()).join()),
         Some("deadlock") => gort::park(),
         other => panic!("no program {other:?}"),
