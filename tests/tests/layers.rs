@@ -69,7 +69,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &["sys", "timer", "sched", "goroutine", "channel"]),
     ("context", &["sys", "sched", "channel", "sync", "time"]),
     ("signal", &["sched", "channel", "context"]),
-    ("net", &["sys", "g", "netpoll", "timer", "sched", "wait"]),
+    // Look-ups share a semaphore.
+    ("net", &["sys", "g", "netpoll", "timer", "sched", "wait", "sync"]),
     ("start", &["sched", "channel"]),
     ("__rt", &["sched", "runtime", "spawn", "channel"]),
 ];

@@ -416,6 +416,16 @@ fn a_broken_pipe_is_an_error_and_no_signal() {
 }
 
 #[test]
+fn lookups_have_a_limit() {
+    program("lookups");
+}
+
+#[test]
+fn who_waits_for_a_unix_queue_has_no_thread() {
+    program("unix_queues");
+}
+
+#[test]
 fn who_connects_or_looks_up_a_name_stops_nobody() {
     program("nobody_stops");
 }

@@ -2,7 +2,9 @@
 //! descriptor is in, and raise no SIGPIPE.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::addr::{Address, Raw};
 
 fn check(n: isize) -> io::Result<usize> {
     if n < 0 { Err(io::Error::last_os_error()) } else { Ok(n as usize) }
@@ -22,6 +24,64 @@ pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: the buffer is valid for reads of its length.
     check(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags) })
+}
+
+/// recvfrom(2).
+pub(super) fn recv_from<A: Address>(
+    fd: BorrowedFd<'_>,
+    buf: &mut [u8],
+    flags: i32,
+) -> io::Result<(usize, A)> {
+    let flags = flags | libc::MSG_DONTWAIT;
+    let mut raw = Raw::zeroed();
+    let mut length = size_of::<Raw>() as libc::socklen_t;
+    // SAFETY: the buffer is valid for writes of its length, and so is the room for the address.
+    let n = check(unsafe {
+        libc::recvfrom(
+            fd.as_raw_fd(),
+            buf.as_mut_ptr().cast(),
+            buf.len(),
+            flags,
+            (&raw mut raw).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok((n, A::from_raw(&raw, length as usize)?))
+}
+
+/// sendto(2).
+pub(super) fn send_to(fd: BorrowedFd<'_>, buf: &[u8], addr: &impl Address) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let (raw, length) = addr.to_raw();
+    // SAFETY: the buffer is valid for reads of its length, and so is the address.
+    check(unsafe {
+        libc::sendto(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags, (&raw const raw).cast(), length)
+    })
+}
+
+/// A Unix stream socket in non-blocking mode.
+pub(super) fn unix_stream() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no memory is passed.
+    let fd = unsafe { libc::socket(libc::AF_UNIX, kind, 0) };
+    check(fd as isize)?;
+    // SAFETY: a new descriptor, which is ours.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// connect(2).
+pub(super) fn connect(fd: BorrowedFd<'_>, addr: &impl Address) -> io::Result<()> {
+    let (raw, length) = addr.to_raw();
+    // SAFETY: the address is valid for reads of its length.
+    check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const raw).cast(), length) } as isize).map(drop)
+}
+
+/// How many descriptors the process may have open.
+pub(super) fn descriptor_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: valid for writes.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } as isize).ok()?;
+    Some(limit.rlim_cur)
 }
 
 /// As many connections as the kernel allows may wait for `accept`, as in Go: std's 128 are not enough for thousands that

@@ -1,11 +1,13 @@
 //! What all socket types have alike: conversions from and into std's type and descriptors, modes, deadlines.
 
 /// Implements it for `$name(Socket)`, std's type being `$std`.
+///
+/// `listens`: the kernel's mode is ours; see `accept`.
 macro_rules! descriptor {
-    ($name:ident, $std:ty, nonblocking: $nonblocking:expr) => {
+    ($name:ident, $std:ty, listens: $listens:expr) => {
         impl $name {
             pub(in crate::net) fn adopt(fd: OwnedFd) -> io::Result<Self> {
-                if $nonblocking {
+                if $listens {
                     crate::net::calls::set_nonblocking(fd.as_fd(), true)?;
                 }
                 Socket::new(fd).map(Self)
@@ -27,8 +29,11 @@ macro_rules! descriptor {
             /// In non-blocking mode an operation that would wait fails with `WouldBlock` instead.
             ///
             /// # Errors
-            /// None at present.
+            /// The kernel's.
             pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+                if !$listens {
+                    crate::net::calls::set_nonblocking(self.as_fd(), nonblocking)?;
+                }
                 self.0.set_nonblocking(nonblocking);
                 Ok(())
             }
@@ -71,36 +76,39 @@ macro_rules! descriptor {
         }
 
         impl From<OwnedFd> for $name {
-            /// The mode that the descriptor is in stays that of the socket, and so do its timeouts.
+            /// The mode that the descriptor is in stays that of the socket, and so do its timeouts. A listener's
+            /// duplicates are in non-blocking mode from now on, as they share what the kernel knows of it.
             fn from(fd: OwnedFd) -> Self {
-                Self(Socket::from_std(fd, $nonblocking))
+                Self(Socket::from_std(fd, $listens))
             }
         }
 
         impl From<$std> for $name {
-            /// The mode and the timeouts of std's socket stay.
+            /// The mode and the timeouts of std's socket stay. A listener's duplicates, those that std's `try_clone`
+            /// has made for instance, are in non-blocking mode from now on.
             fn from(std: $std) -> Self {
                 Self::from(OwnedFd::from(std))
             }
         }
 
         impl From<$name> for OwnedFd {
-            /// The descriptor, in blocking mode, with the timeouts. A socket that has clones is duplicated.
+            /// The descriptor, with the mode and the timeouts. A socket that has clones is duplicated; they go on as
+            /// before.
             ///
             /// # Panics
             /// When it has clones and the process may open no other descriptor.
             fn from(socket: $name) -> OwnedFd {
-                socket.0.into_std()
+                socket.0.into_std($listens)
             }
         }
 
         impl From<$name> for $std {
-            /// In blocking mode, with the timeouts. A socket that has clones is duplicated.
+            /// With the mode and the timeouts. A socket that has clones is duplicated; they go on as before.
             ///
             /// # Panics
             /// When it has clones and the process may open no other descriptor.
             fn from(socket: $name) -> $std {
-                socket.0.into_std()
+                socket.0.into_std($listens)
             }
         }
 

@@ -8,9 +8,8 @@
 //!   whole has filled it (epoll(7)). The next operation then waits at once instead of asking the kernel for
 //!   an EAGAIN, unless something was heard since, or the peer has hung up: `exhausted`. So a request
 //!   costs one read and one write.
-//! - Streams stay in blocking mode for the kernel, and each call says that it does not want to wait: who gets
-//!   the descriptor by `AsFd`, or turned back into std's, finds it as std has it. Listeners and
-//!   datagram sockets are in non-blocking mode until they are turned back. `set_nonblocking` is a flag here.
+//! - The mode that the kernel knows is the user's, as the descriptor may be known to others too: each call says by
+//!   itself that it does not want to wait. `accept` cannot say so: see `accept`.
 //! - Clones share all of this, so that they agree on modes, timeouts and who waits.
 //!
 //! Go: internal/poll/fd_unix.go `FD.Read`, `FD.Write`, fd_poll_runtime.go.
@@ -21,9 +20,10 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
+use super::calls;
 use super::seat::{Seat, Seated};
 use crate::g::G;
 use crate::g::wait_reason::WaitReason;
@@ -63,6 +63,8 @@ struct Inner {
     read: Half,
     write: Half,
     nonblocking: AtomicBool,
+    /// Of a listener, whether the kernel's mode is not ours any more. Held for reading by who relies on it.
+    shared: RwLock<bool>,
 }
 
 impl Inner {
@@ -121,17 +123,18 @@ impl Socket {
             read: Half::new(),
             write: Half::new(),
             nonblocking: AtomicBool::new(false),
+            shared: RwLock::new(false),
         })))
     }
 
-    /// Takes over a descriptor whose mode and timeouts are the user's choice.
+    /// Takes over a descriptor whose mode and timeouts are the user's choice. `listens`: the kernel's mode is ours.
     ///
     /// # Panics
     /// When there is no descriptor that the netpoller could give: a million are open.
-    pub(super) fn from_std(fd: OwnedFd, nonblocking: bool) -> Self {
-        let mode = super::calls::is_nonblocking(fd.as_fd());
-        if nonblocking {
-            let _ = super::calls::set_nonblocking(fd.as_fd(), true);
+    pub(super) fn from_std(fd: OwnedFd, listens: bool) -> Self {
+        let mode = calls::is_nonblocking(fd.as_fd());
+        if listens {
+            let _ = calls::set_nonblocking(fd.as_fd(), true);
         }
         let socket = Self::new(fd).expect("as many sockets as descriptors");
         socket.0.nonblocking.store(mode, Ordering::Relaxed);
@@ -143,14 +146,22 @@ impl Socket {
         socket
     }
 
-    /// The descriptor in blocking mode, with the timeouts: this one if no clone needs it, else another of the same socket.
-    pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
+    /// The descriptor in the user's mode, with the timeouts: this one if no clone needs it, else another of the same
+    /// socket.
+    pub(super) fn into_fd(self, listens: bool) -> io::Result<OwnedFd> {
         let timeouts = [self.timeout(Dir::Read), self.timeout(Dir::Write)];
+        let nonblocking = !self.waits();
         let fd = match Arc::try_unwrap(self.0) {
             Ok(inner) => ManuallyDrop::new(inner).release(),
-            Err(shared) => shared.fd.as_fd().try_clone_to_owned()?,
+            Err(clones) => {
+                // The other descriptor has the same mode.
+                *clones.shared.write().unwrap_or_else(PoisonError::into_inner) = true;
+                clones.fd.as_fd().try_clone_to_owned()?
+            }
         };
-        super::calls::set_nonblocking(fd.as_fd(), false)?;
+        if listens {
+            calls::set_nonblocking(fd.as_fd(), nonblocking)?;
+        }
         // As above. No socket refuses them.
         let kernel = std::net::UdpSocket::from(fd);
         let _ = kernel.set_read_timeout(timeouts[0]);
@@ -162,8 +173,8 @@ impl Socket {
     ///
     /// # Panics
     /// When a clone needs the descriptor and the process may open no other.
-    pub(super) fn into_std<T: From<OwnedFd>>(self) -> T {
-        T::from(self.into_fd().expect("a descriptor for a socket that has clones"))
+    pub(super) fn into_std<T: From<OwnedFd>>(self, listens: bool) -> T {
+        T::from(self.into_fd(listens).expect("a descriptor for a socket that has clones"))
     }
 
     /// std's view of it.
@@ -221,6 +232,10 @@ impl Socket {
         half.seat.look_again();
     }
 
+    pub(super) fn deadline(&self, dir: Dir) -> u64 {
+        self.half(dir).1.deadline()
+    }
+
     /// Every operation under way, and every later one, fails. Go: `FD.Close`, but that the number of the
     /// descriptor is free only when the socket is dropped.
     pub(super) fn close(&self) {
@@ -229,7 +244,7 @@ impl Socket {
             ready(side.close());
             half.seat.look_again();
         }
-        super::calls::shutdown(self.fd());
+        calls::shutdown(self.fd());
     }
 
     /// What the kernel tells is of the peer, unless the socket was closed here meanwhile.
@@ -267,6 +282,12 @@ impl Socket {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock && waits => Ok(None),
             other => other.map(Some),
         })
+    }
+
+    /// While this is held the kernel's mode is ours; none when it is shared. See `accept`.
+    pub(super) fn ours_alone(&self) -> Option<RwLockReadGuard<'_, bool>> {
+        let shared = self.0.shared.read().unwrap_or_else(PoisonError::into_inner);
+        (!*shared).then_some(shared)
     }
 
     /// Runs `call` until it does not block or until `deadline`.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::calls;
 use super::descriptor::descriptor;
-use super::resolve::on_system_stack;
+use super::resolve::each_address;
 use super::socket::{Dir, Socket, View};
 use super::tcp_stream::TcpStream;
 
@@ -77,7 +77,7 @@ use super::tcp_stream::TcpStream;
 #[doc(alias = "TCPListener")]
 pub struct TcpListener(Socket);
 
-descriptor!(TcpListener, std::net::TcpListener, nonblocking: true);
+descriptor!(TcpListener, std::net::TcpListener, listens: true);
 
 impl TcpListener {
     /// Listens at the first of the addresses that is free. Port 0 has the kernel choose one.
@@ -95,7 +95,7 @@ impl TcpListener {
     /// ```
     #[doc(alias = "Listen")]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
-        let listener = on_system_stack(|| std::net::TcpListener::bind(addr))?;
+        let listener = each_address(addr, std::net::TcpListener::bind)?;
         calls::listen_long(listener.as_fd())?;
         Self::adopt(listener.into())
     }
@@ -107,7 +107,7 @@ impl TcpListener {
     /// descriptor for. The listener lives on, and the connection of the latter waits.
     #[doc(alias = "Accept")]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.0.run(Dir::Read, || self.std().accept())?;
+        let (stream, peer) = self.0.accept(|| self.std().accept())?;
         Ok((TcpStream::adopt(stream.into())?, peer))
     }
 

@@ -116,7 +116,7 @@ use crate::sys::clock::{self, NEVER};
 #[doc(alias = "TCPConn")]
 pub struct TcpStream(Socket);
 
-descriptor!(TcpStream, std::net::TcpStream, nonblocking: false);
+descriptor!(TcpStream, std::net::TcpStream, listens: false);
 deadlines!(TcpStream);
 stream_io!(TcpStream, hints: true);
 

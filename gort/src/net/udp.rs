@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use super::calls;
 use super::descriptor::{deadlines, delegate, descriptor};
-use super::resolve::{each_address, on_system_stack};
+use super::resolve::{each_address, look_up};
 use super::socket::{Dir, Socket, View};
 
 /// A UDP socket: [`std::net::UdpSocket`], whose operations make a goroutine wait and not its thread.
@@ -131,7 +132,7 @@ use super::socket::{Dir, Socket, View};
 #[doc(alias = "UDPConn")]
 pub struct UdpSocket(Socket);
 
-descriptor!(UdpSocket, std::net::UdpSocket, nonblocking: true);
+descriptor!(UdpSocket, std::net::UdpSocket, listens: false);
 deadlines!(UdpSocket);
 
 impl UdpSocket {
@@ -144,7 +145,7 @@ impl UdpSocket {
     /// When no runtime runs.
     #[doc(alias = "ListenPacket")]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<Self> {
-        Self::adopt(on_system_stack(|| std::net::UdpSocket::bind(addr))?.into())
+        Self::adopt(each_address(addr, std::net::UdpSocket::bind)?.into())
     }
 
     /// The next datagram, cut to the length of `buf`, and its sender; waits for one.
@@ -152,7 +153,7 @@ impl UdpSocket {
     /// # Errors
     /// The kernel's.
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.run(Dir::Read, || self.std().recv_from(buf))
+        self.0.run(Dir::Read, || calls::recv_from(self.as_fd(), buf, 0))
     }
 
     /// As [`recv_from`](Self::recv_from); the datagram stays.
@@ -160,7 +161,7 @@ impl UdpSocket {
     /// # Errors
     /// The kernel's.
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.run(Dir::Read, || self.std().peek_from(buf))
+        self.0.run(Dir::Read, || calls::recv_from(self.as_fd(), buf, libc::MSG_PEEK))
     }
 
     /// Sends a datagram to the first of the addresses.
@@ -168,11 +169,11 @@ impl UdpSocket {
     /// # Errors
     /// The kernel's; [`InvalidInput`](io::ErrorKind::InvalidInput) when there is no address.
     pub fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
-        let addr = on_system_stack(|| addr.to_socket_addrs().map(|mut a| a.next()))?;
+        let addr = look_up(&addr, |mut addresses| addresses.next())?;
         let Some(addr) = addr else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to send data to"));
         };
-        self.0.run(Dir::Write, || self.std().send_to(buf, addr))
+        self.0.run(Dir::Write, || calls::send_to(self.as_fd(), buf, &addr))
     }
 
     /// From now on datagrams go to, and come from, the first of the addresses that can be.
@@ -188,7 +189,7 @@ impl UdpSocket {
     /// # Errors
     /// The kernel's.
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.run(Dir::Write, || self.std().send(buf))
+        self.0.run(Dir::Write, || calls::send(self.as_fd(), buf))
     }
 
     /// The next datagram, cut to the length of `buf`; waits for one.
@@ -196,7 +197,7 @@ impl UdpSocket {
     /// # Errors
     /// The kernel's; of a connected socket also that an earlier datagram was refused.
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.run(Dir::Read, || self.std().recv(buf))
+        self.0.run(Dir::Read, || calls::recv(self.as_fd(), buf, 0))
     }
 
     /// As [`recv`](Self::recv); the datagram stays.
@@ -204,7 +205,7 @@ impl UdpSocket {
     /// # Errors
     /// The kernel's.
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.run(Dir::Read, || self.std().peek(buf))
+        self.0.run(Dir::Read, || calls::recv(self.as_fd(), buf, libc::MSG_PEEK))
     }
 }
 

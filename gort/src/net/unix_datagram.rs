@@ -1,9 +1,7 @@
 //! Datagrams within the machine. Go: net/unixsock.go `UnixConn` of "unixgram".
 //!
 //! Such a send waits while the *receiver's* queue is full. The kernel tells the sender when there is room only
-//! if the two are connected. For others there is no event to wait for: the send is tried again after pauses
-//! that grow from 20 µs to 2 ms. Rejected: a thread that waits in the kernel, which neither a deadline nor a
-//! close could end.
+//! if the two are connected. For others there is no event to wait for: the send is tried again after pauses.
 
 use std::fmt;
 use std::io;
@@ -14,9 +12,11 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::calls;
 use super::descriptor::{deadlines, delegate, descriptor};
+use super::pauses::Pauses;
 use super::socket::{Dir, Socket, View};
-use crate::sys::clock;
+use crate::sys::clock::{self, NEVER};
 
 /// A Unix datagram socket: [`std::os::unix::net::UnixDatagram`], whose operations make a goroutine wait and not its
 /// thread.
@@ -110,7 +110,7 @@ use crate::sys::clock;
 /// ```
 pub struct UnixDatagram(Socket);
 
-descriptor!(UnixDatagram, std_unix::UnixDatagram, nonblocking: true);
+descriptor!(UnixDatagram, std_unix::UnixDatagram, listens: false);
 deadlines!(UnixDatagram);
 
 impl UnixDatagram {
@@ -176,7 +176,7 @@ impl UnixDatagram {
     /// # Errors
     /// The kernel's.
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.run(Dir::Read, || match self.std().recv_from(buf) {
+        self.0.run(Dir::Read, || match calls::recv_from(self.as_fd(), buf, 0) {
             Err(e) if self.is_at_end(&e) => {
                 self.0.check_open()?;
                 Ok((0, SocketAddr::from_pathname("")?))
@@ -190,7 +190,7 @@ impl UnixDatagram {
     /// # Errors
     /// The kernel's.
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.run(Dir::Read, || match self.std().recv(buf) {
+        self.0.run(Dir::Read, || match calls::recv(self.as_fd(), buf, 0) {
             Err(e) if self.is_at_end(&e) => self.0.check_open().map(|()| 0),
             other => other,
         })
@@ -201,8 +201,7 @@ impl UnixDatagram {
     /// # Errors
     /// The kernel's.
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
-        let path = path.as_ref();
-        self.send_unconnected(|socket| socket.send_to(buf, path))
+        self.send_to_addr(buf, &SocketAddr::from_pathname(path)?)
     }
 
     /// [`send_to`](Self::send_to) an address.
@@ -210,7 +209,7 @@ impl UnixDatagram {
     /// # Errors
     /// The kernel's.
     pub fn send_to_addr(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
-        self.send_unconnected(|socket| socket.send_to_addr(buf, addr))
+        self.send_unconnected(|| calls::send_to(self.as_fd(), buf, addr))
     }
 
     /// Sends a datagram to the socket that this one is connected to; waits while that one's queue is full.
@@ -218,7 +217,7 @@ impl UnixDatagram {
     /// # Errors
     /// The kernel's.
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.run(Dir::Write, || self.std().send(buf))
+        self.0.run(Dir::Write, || calls::send(self.as_fd(), buf))
     }
 
     /// Ends one direction or both.
@@ -232,34 +231,27 @@ impl UnixDatagram {
     /// A socket that was shut down gives nothing, without an error, to who is ready to wait. To others the kernel
     /// does not tell the end from an empty queue.
     fn is_at_end(&self, e: &io::Error) -> bool {
-        e.kind() == io::ErrorKind::WouldBlock && self.0.waits() && super::calls::is_shut(self.as_fd())
+        e.kind() == io::ErrorKind::WouldBlock && self.0.waits() && calls::is_shut(self.as_fd())
     }
 
     /// Sends without an event to wait for: see the module.
-    fn send_unconnected(
-        &self,
-        mut send: impl FnMut(&std_unix::UnixDatagram) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let mut pause = FIRST_PAUSE;
-        let started = clock::nanotime();
-        let timeout = self.0.timeout(Dir::Write).map_or(u64::MAX, |d| d.as_nanos() as u64);
+    fn send_unconnected(&self, send: impl Fn() -> io::Result<usize>) -> io::Result<usize> {
+        let mut pauses = None;
+        let until = match self.0.timeout(Dir::Write) {
+            Some(timeout) => clock::after(timeout),
+            None => NEVER,
+        };
         loop {
-            if let Some(sent) = self.0.attempt(Dir::Write, || send(&self.std()))? {
+            if let Some(sent) = self.0.attempt(Dir::Write, &send)? {
                 return Ok(sent);
             }
-            let spent = clock::nanotime() - started;
-            if spent >= timeout {
+            if clock::nanotime() >= until {
                 return Err(io::Error::from_raw_os_error(libc::EAGAIN));
             }
-            crate::sched::park::sleep_until(clock::nanotime() + pause.min(timeout - spent));
-            pause = (2 * pause).min(LAST_PAUSE);
+            pauses.get_or_insert_with(Pauses::new).pause(until.min(self.0.deadline(Dir::Write)));
         }
     }
 }
-
-/// Nanoseconds between two tries.
-const FIRST_PAUSE: u64 = 20_000;
-const LAST_PAUSE: u64 = 2_000_000;
 
 delegate! { UnixDatagram, "std::os::unix::net::UnixDatagram";
     connect_addr(addr: &SocketAddr) -> ();

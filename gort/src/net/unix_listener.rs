@@ -74,7 +74,7 @@ use super::unix_stream::UnixStream;
 /// ```
 pub struct UnixListener(Socket);
 
-descriptor!(UnixListener, std_unix::UnixListener, nonblocking: true);
+descriptor!(UnixListener, std_unix::UnixListener, listens: true);
 
 impl UnixListener {
     /// Listens at a path, which must not exist yet and stays when the listener is dropped.
@@ -110,7 +110,7 @@ impl UnixListener {
     /// # Errors
     /// The kernel's. The listener lives on.
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let (stream, peer) = self.0.run(Dir::Read, || self.std().accept())?;
+        let (stream, peer) = self.0.accept(|| self.std().accept())?;
         Ok((UnixStream::adopt(stream.into())?, peer))
     }
 

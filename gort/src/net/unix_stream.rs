@@ -9,9 +9,11 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::calls;
 use super::descriptor::{deadlines, delegate, descriptor, stream_io};
-use super::resolve::on_system_stack;
+use super::pauses::Pauses;
 use super::socket::{Dir, Socket, View};
+use crate::sys::clock::NEVER;
 
 /// A Unix stream socket: [`std::os::unix::net::UnixStream`], whose operations make a goroutine wait and not its
 /// thread.
@@ -99,12 +101,13 @@ use super::socket::{Dir, Socket, View};
 #[doc(alias = "UnixConn")]
 pub struct UnixStream(Socket);
 
-descriptor!(UnixStream, std_unix::UnixStream, nonblocking: false);
+descriptor!(UnixStream, std_unix::UnixStream, listens: false);
 deadlines!(UnixStream);
 stream_io!(UnixStream, hints: false);
 
 impl UnixStream {
-    /// Connects to the listener at a path. While that one's queue is full the caller waits, and nobody else.
+    /// Connects to the listener at a path. While that one's queue is full the caller waits: it tries again after pauses
+    /// that grow, as the kernel does not tell when there is room.
     ///
     /// # Errors
     /// The kernel's.
@@ -112,8 +115,7 @@ impl UnixStream {
     /// # Panics
     /// When no runtime runs.
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<Self> {
-        let path = path.as_ref();
-        Self::adopt(on_system_stack(|| std_unix::UnixStream::connect(path))?.into())
+        Self::connect_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// [`connect`](Self::connect) to an address.
@@ -124,7 +126,21 @@ impl UnixStream {
     /// # Panics
     /// When no runtime runs.
     pub fn connect_addr(addr: &SocketAddr) -> io::Result<Self> {
-        Self::adopt(on_system_stack(|| std_unix::UnixStream::connect_addr(addr))?.into())
+        crate::sched::current::require_runtime();
+        let fd = calls::unix_stream()?;
+        let mut pauses = None;
+        loop {
+            match calls::connect(fd.as_fd(), addr) {
+                Ok(()) => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    pauses.get_or_insert_with(Pauses::new).pause(NEVER);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        calls::set_nonblocking(fd.as_fd(), false)?;
+        Self::adopt(fd)
     }
 
     /// Two sockets that are connected to each other.

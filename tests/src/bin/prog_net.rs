@@ -3,10 +3,12 @@
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
-use std::sync::Mutex;
+use std::os::linux::net::SocketAddrExt;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use gort::net::unix::SocketAddr as SocketName;
 use gort::net::{Shutdown, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 
 fn open_descriptors() -> usize {
@@ -179,6 +181,100 @@ fn nobody_stops() {
     std::fs::remove_file(dir).unwrap();
 }
 
+/// A name whose look-up takes until the gate is open. It counts those under way.
+#[derive(Clone)]
+struct Gated(Arc<(Mutex<(usize, bool)>, Condvar)>);
+
+impl ToSocketAddrs for Gated {
+    type Iter = std::vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap();
+        state.0 += 1;
+        drop(changed.wait_while(state, |(_, open)| !*open).unwrap());
+        Ok(Vec::new().into_iter())
+    }
+}
+
+/// With room for 30 look-ups: of 100 goroutines that look up a name as many do, the others wait for their turn without a
+/// thread, and who knows the address waits for nobody.
+fn lookups() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    limit_descriptors(60);
+    let name = Gated(Arc::new((Mutex::new((0, false)), Condvar::new())));
+    let connects: Vec<_> = (0..100)
+        .map(|_| {
+            let name = name.clone();
+            gort::spawn(move || TcpStream::connect(name).unwrap_err().kind())
+        })
+        .collect();
+    let (state, changed) = &*name.0;
+    let under_way = || state.lock().unwrap().0;
+    while under_way() + gort::runtime::stack(true).matches("[semacquire").count() < 100 {
+        gort::yield_now();
+    }
+    assert_eq!(under_way(), 30);
+    assert!(threads() < 50, "they need no threads: {}", threads());
+    TcpStream::connect(addr).unwrap();
+    TcpStream::connect(&[addr][..]).unwrap();
+    TcpStream::connect((Ipv4Addr::LOCALHOST, addr.port())).unwrap();
+    state.lock().unwrap().1 = true;
+    changed.notify_all();
+    for connect in connects {
+        assert_eq!(connect.join().unwrap(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(under_way(), 100);
+}
+
+/// Who waits for room in the queue of a Unix listener, or of a socket for datagrams, has no thread, and gets it.
+fn unix_queues() {
+    const MANY: usize = 300;
+    let name = SocketName::from_abstract_name(format!("gort-queues-{}", std::process::id())).unwrap();
+    let listener = UnixListener::bind_addr(&name).unwrap();
+    // SAFETY: shrinks the queue of a live listener.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let wait_in_vain = || {
+        let wait = || {
+            let stack = gort::runtime::stack(true);
+            stack.matches("[sleep").count() + stack.matches("[syscall").count()
+        };
+        // A queue takes a dozen at most.
+        while wait() < MANY - 20 {
+            gort::yield_now();
+        }
+        assert!(threads() < 20, "they need no threads: {}", threads());
+    };
+    let clients: Vec<_> = (0..MANY)
+        .map(|i| {
+            let name = name.clone();
+            gort::spawn(move || UnixStream::connect_addr(&name).unwrap().write_all(&[i as u8]).unwrap())
+        })
+        .collect();
+    wait_in_vain();
+    let mut sum = 0;
+    for _ in 0..MANY {
+        let mut byte = [0];
+        listener.accept().unwrap().0.read_exact(&mut byte).unwrap();
+        sum += usize::from(byte[0]);
+    }
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    assert_eq!(sum, (0..MANY).map(|i| i % 256).sum());
+
+    let name = SocketName::from_abstract_name(format!("gort-queues-{}-d", std::process::id())).unwrap();
+    let receiver = UnixDatagram::bind_addr(&name).unwrap();
+    let clients: Vec<_> = (0..MANY)
+        .map(|_| {
+            let name = name.clone();
+            gort::spawn(move || UnixDatagram::unbound().unwrap().send_to_addr(b"x", &name).unwrap())
+        })
+        .collect();
+    wait_in_vain();
+    (0..MANY).for_each(|_| assert_eq!(receiver.recv(&mut [0; 8]).unwrap(), 1));
+    clients.into_iter().for_each(|client| assert_eq!(client.join().unwrap(), 1));
+}
+
 /// All goroutines wait, one of them for a socket that a plain child process will write to.
 fn no_deadlock() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -245,6 +341,8 @@ fn main() {
         Some("deadlock") => deadlock(),
         Some("broken_pipe") => broken_pipe(),
         Some("nobody_stops") => nobody_stops(),
+        Some("lookups") => lookups(),
+        Some("unix_queues") => unix_queues(),
         other => panic!("no such program: {other:?}"),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt::Debug;
 use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -315,6 +315,43 @@ fn conversions(seen: &mut Seen) {
     connects();
 }
 
+/// The mode is the descriptor's own, as long as nobody listens: who goes round the types, and who gets the descriptor
+/// from them, finds what was set.
+fn modes_of_descriptors(seen: &mut Seen) {
+    fn nonblocking(socket: &impl AsFd) -> bool {
+        // SAFETY: an open descriptor.
+        let flags = unsafe { libc::fcntl(socket.as_fd().as_raw_fd(), libc::F_GETFL) };
+        flags & libc::O_NONBLOCK != 0
+    }
+    let (client, _server) = pair();
+    let (unix, _peer) = UnixStream::pair().unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (datagrams, _peer_of_datagrams) = UnixDatagram::pair().unwrap();
+    for on in [false, true, false, true] {
+        client.set_nonblocking(on).unwrap();
+        unix.set_nonblocking(on).unwrap();
+        udp.set_nonblocking(on).unwrap();
+        datagrams.set_nonblocking(on).unwrap();
+        let modes = [nonblocking(&client), nonblocking(&unix), nonblocking(&udp), nonblocking(&datagrams)];
+        tell(seen, "modes", modes);
+    }
+    let fds = [OwnedFd::from(client), OwnedFd::from(unix), OwnedFd::from(udp), OwnedFd::from(datagrams)];
+    tell(seen, "kept", fds.each_ref().map(nonblocking));
+    let [client, unix, udp, datagrams] = fds;
+    let (client, unix) = (TcpStream::from(client), UnixStream::from(unix));
+    let (udp, datagrams) = (UdpSocket::from(udp), UnixDatagram::from(datagrams));
+    tell(seen, "client", outcome((&client).read(&mut [0; 4])));
+    tell(seen, "unix", outcome((&unix).read(&mut [0; 4])));
+    tell(seen, "udp", outcome(udp.recv(&mut [0; 4])));
+    tell(seen, "datagrams", outcome(datagrams.recv(&mut [0; 4])));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    tell(seen, "listener", nonblocking(&OwnedFd::from(listener.try_clone().unwrap())));
+    listener.set_nonblocking(true).unwrap();
+    let fd = OwnedFd::from(listener);
+    tell(seen, "listener", nonblocking(&fd));
+    tell(seen, "accept", outcome(TcpListener::from(fd).accept().map(drop)));
+}
+
 /// What is refused, and how.
 fn refusals(seen: &mut Seen) {
     let (client, server) = pair();
@@ -410,6 +447,7 @@ pub(crate) fn run() -> Seen {
     program("tcp_modes", &tcp_modes);
     program("tcp_connecting", &tcp_connecting);
     program("conversions", &conversions);
+    program("modes_of_descriptors", &modes_of_descriptors);
     program("refusals", &refusals);
     program("udp", &udp);
     program("unix_streams", &|seen| unix_streams(seen, dir.path()));

@@ -1,5 +1,7 @@
 //! What the tests of sockets need.
 
+#![allow(dead_code)]
+
 use gort::net::{TcpListener, TcpStream};
 
 /// The two ends of a connection.
