@@ -18,10 +18,20 @@ fn alone() -> gort::sync::MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(gort::sync::PoisonError::into_inner)
 }
 
+/// What glibc calls for `epoll_wait`.
+#[cfg(target_arch = "x86_64")]
+const EPOLL_WAIT: libc::c_long = libc::SYS_epoll_wait;
+#[cfg(not(target_arch = "x86_64"))]
+const EPOLL_WAIT: libc::c_long = libc::SYS_epoll_pwait;
+
 /// The thread that waits for sockets, by the number of the system call that it is in: sysmon, or another. Sysmon is the
 /// second M.
 fn who_waits_for_sockets(sysmon: bool) -> Option<u64> {
-    let polls = [libc::SYS_epoll_pwait2, libc::SYS_epoll_wait].map(|call| format!("{call} "));
+    who_waits_by(&[libc::SYS_epoll_pwait2, EPOLL_WAIT], sysmon)
+}
+
+fn who_waits_by(calls: &[libc::c_long], sysmon: bool) -> Option<u64> {
+    let polls: Vec<_> = calls.iter().map(|call| format!("{call} ")).collect();
     let mut tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
     let task = tasks.find(|task| {
         let read = |file| fs::read_to_string(task.join(file)).unwrap_or_default();
@@ -118,6 +128,14 @@ fn sysmon_polls_when_goroutines_compute() {
         })
     };
     while hog() == 0 {}
+}
+
+/// Whether waits for sockets may take other than whole milliseconds.
+fn has_pwait2() -> bool {
+    let forbidden = std::env::var("GODEBUG").is_ok_and(|knobs| knobs.contains("noepollpwait2=1"));
+    // SAFETY: no descriptor has this number, which the kernel finds out before anything else.
+    unsafe { libc::syscall(libc::SYS_epoll_pwait2, -1, 0, 0, 0, 0, 0) };
+    !forbidden && std::io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS)
 }
 
 /// Who sleeps in the netpoller is the last to be disturbed. When nobody else is left, work from outside, a timer, and a
@@ -257,6 +275,37 @@ fn a_locked_goroutine_waits_for_a_socket() {
     assert_eq!(reader.join().unwrap(), 1);
     join_thread(thread);
     gort::gomaxprocs(before);
+}
+
+#[gort::test]
+fn epoll_pwait2_is_used_unless_it_is_not_to_be() {
+    let _alone = alone();
+    let _limit = limit();
+    let (client, server) = pair();
+    let (reader, _) = reader(server);
+    let used = join_thread(on_thread(|| {
+        loop {
+            let by = |call| who_waits_by(&[call], true).or(who_waits_by(&[call], false)).is_some();
+            match (by(libc::SYS_epoll_pwait2), by(EPOLL_WAIT)) {
+                (false, false) => std::thread::yield_now(),
+                (used, other) => return used && !other,
+            }
+        }
+    }));
+    assert_eq!(used, has_pwait2());
+    (&client).write_all(b"x").unwrap();
+    assert_eq!(reader.join().unwrap(), 1);
+}
+
+/// Everything once more without `epoll_pwait2`, in a process of its own.
+#[test]
+fn the_fallback() {
+    let again = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--skip", "the_fallback"])
+        .env("GODEBUG", "noepollpwait2=1")
+        .output()
+        .unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
 }
 
 #[test]

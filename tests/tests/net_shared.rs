@@ -36,7 +36,7 @@ fn goes_on(
     set_deadline(None);
     serve();
     waits().unwrap();
-    let waits = gort::spawn(move || waits());
+    let waits = gort::spawn(waits);
     // Nobody could go on to serve it if it kept its thread.
     wait_for_io_waiters(1);
     serve();

@@ -1,4 +1,4 @@
-//! Many connections, peers that vanish in the middle of something, slow ones, and deadlines that strike at any
+//! Many connections, peers that vanish in the middle of something or reset it, slow ones, and deadlines that strike at any
 //! moment: nothing hangs, nothing arrives wrong, no descriptor and no goroutine is left over.
 //!
 //! What happens is decided by a seed, which a failure tells; `NET_SEED` runs one again. `NET_CONNECTIONS` sets the
@@ -11,46 +11,118 @@
 //! ```
 
 mod api_support;
+mod net_support;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use api_support::limit;
-use gort::net::{Shutdown, TcpListener, TcpStream};
-
-/// xorshift64*.
-struct Rand(u64);
-
-impl Rand {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % n
-    }
-}
-
-fn seeds() -> Vec<u64> {
-    match std::env::var("NET_SEED") {
-        Ok(seed) => vec![seed.parse().expect("a number")],
-        Err(_) => (1..=12).collect(),
-    }
-}
+use gort::net::unix::SocketAddr;
+use gort::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use gort::sync::Mutex;
+use net_support::{Rand, for_each_seed, open_descriptors};
 
 /// The byte at a place of a stream: what arrives can be checked wherever it is cut off.
 fn byte(at: usize) -> u8 {
     (at as u8) ^ ((at >> 8) as u8).wrapping_mul(31)
 }
 
-/// Sends, with pauses and faults, what `byte` says. Ends at any point, by an orderly end or a close.
-fn write_side(stream: &TcpStream, rand: &mut Rand) {
+/// What TCP and Unix streams have alike.
+trait Stream: Send + Sync + 'static {
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn write(&self, buf: &[u8]) -> io::Result<usize>;
+    fn wait_readable(&self) -> io::Result<()>;
+    fn set_read_timeout(&self, timeout: Option<Duration>);
+    fn set_write_deadline(&self, deadline: Option<Instant>);
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+    fn close(&self);
+    /// Ends it in a hurry: at once, or when the descriptor is closed.
+    fn reset(&self, at_once: bool);
+}
+
+macro_rules! stream {
+    ($name:ty, reset: $reset:expr) => {
+        impl Stream for $name {
+            fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                let mut stream = self;
+                Read::read(&mut stream, buf)
+            }
+
+            fn write(&self, buf: &[u8]) -> io::Result<usize> {
+                let mut stream = self;
+                Write::write(&mut stream, buf)
+            }
+
+            fn wait_readable(&self) -> io::Result<()> {
+                self.wait_readable()
+            }
+
+            fn set_read_timeout(&self, timeout: Option<Duration>) {
+                self.set_read_timeout(timeout).unwrap();
+            }
+
+            fn set_write_deadline(&self, deadline: Option<Instant>) {
+                self.set_write_deadline(deadline).unwrap();
+            }
+
+            fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.shutdown(how)
+            }
+
+            fn close(&self) {
+                self.close();
+            }
+
+            fn reset(&self, at_once: bool) {
+                $reset(self, at_once);
+            }
+        }
+    };
+}
+
+stream!(TcpStream, reset: reset);
+// There is no such thing within a machine.
+stream!(UnixStream, reset: |stream: &UnixStream, _| stream.close());
+
+fn reset(stream: &TcpStream, at_once: bool) {
+    let fd = stream.as_raw_fd();
+    if at_once {
+        let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
+        // SAFETY: a live descriptor, and an address of this length.
+        unsafe { libc::connect(fd, &raw const nowhere, size_of_val(&nowhere) as libc::socklen_t) };
+        return;
+    }
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let length = size_of_val(&linger) as libc::socklen_t;
+    // SAFETY: a live descriptor, and a value of this length.
+    let done = unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), length)
+    };
+    assert_eq!(done, 0);
+    stream.close();
+}
+
+/// Ends in a hurry that were drawn, and resets that somebody has seen.
+static HURRIES: AtomicUsize = AtomicUsize::new(0);
+static RESETS: AtomicUsize = AtomicUsize::new(0);
+
+/// A half that ended early.
+fn failed(e: &io::Error) -> Option<usize> {
+    if e.kind() == ErrorKind::ConnectionReset {
+        RESETS.fetch_add(1, Ordering::Relaxed);
+    }
+    None
+}
+
+/// Sends what `byte` says, with pauses and deadlines; unless it is to be `calm` ends in a hurry at any point. Gives how
+/// much was sent before an orderly end.
+fn write_side(stream: &impl Stream, rand: &mut Rand, calm: bool) -> Option<usize> {
     let length = rand.below(400_000) as usize;
     let mut at = 0;
     while at < length {
@@ -58,101 +130,121 @@ fn write_side(stream: &TcpStream, rand: &mut Rand) {
         let part: Vec<u8> = (at..at + n).map(byte).collect();
         match rand.below(60) {
             0 => break,
-            1 => return stream.close(),
-            3 => gort::sleep(Duration::from_micros(rand.below(500))),
-            4 => gort::yield_now(),
-            5 => {
-                let soon = Instant::now() + Duration::from_micros(rand.below(300));
-                stream.set_write_deadline(Some(soon)).unwrap();
+            how @ 1..=3 if !calm => {
+                HURRIES.fetch_add(1, Ordering::Relaxed);
+                match how {
+                    1 => stream.close(),
+                    _ => stream.reset(how == 2),
+                }
+                return None;
             }
+            4 => gort::sleep(Duration::from_micros(rand.below(500))),
+            5 => gort::yield_now(),
+            6 => stream.set_write_deadline(Some(Instant::now() + Duration::from_micros(rand.below(300)))),
             _ => {}
         }
-        let mut writer = stream;
-        match writer.write(&part) {
+        match stream.write(&part) {
             Ok(n) => at += n,
-            Err(e) if e.kind() == ErrorKind::TimedOut => stream.set_write_deadline(None).unwrap(),
+            Err(e) if e.kind() == ErrorKind::TimedOut => stream.set_write_deadline(None),
             // The other side, or another goroutine of ours, has ended it.
-            Err(_) => return,
+            Err(e) => return failed(&e),
         }
     }
-    // It may be over already.
-    let _ = stream.shutdown(Shutdown::Write);
+    stream.shutdown(Shutdown::Write).ok().map(|()| at)
 }
 
-/// Reads to an end of any kind and checks each byte.
-fn read_side(stream: &TcpStream, rand: &mut Rand) {
+/// Reads to an end of any kind and checks each byte. Gives how many came before an orderly end.
+fn read_side(stream: &impl Stream, rand: &mut Rand, calm: bool) -> Option<usize> {
     let mut at = 0;
     let mut buf = vec![0; 1 + rand.below(30_000) as usize];
     loop {
         match rand.below(80) {
             // Both, or the two writers might wait for each other's readers.
-            0 => return drop(stream.shutdown(Shutdown::Both)),
-            1 => return stream.close(),
+            0 if !calm => {
+                let _ = stream.shutdown(Shutdown::Both);
+                return None;
+            }
+            1 if !calm => {
+                stream.close();
+                return None;
+            }
             2 => gort::sleep(Duration::from_micros(rand.below(500))),
-            3 => stream.set_read_timeout(Some(Duration::from_nanos(1 + rand.below(400_000)))).unwrap(),
-            4 if stream.wait_readable().is_err() => stream.set_read_timeout(None).unwrap(),
+            3 => stream.set_read_timeout(Some(Duration::from_nanos(1 + rand.below(400_000)))),
+            4 if stream.wait_readable().is_err() => stream.set_read_timeout(None),
             _ => {}
         }
-        let mut reader = stream;
-        match reader.read(&mut buf) {
-            Ok(0) => return,
+        match stream.read(&mut buf) {
+            Ok(0) => return Some(at),
             Ok(n) => {
                 for &b in &buf[..n] {
                     assert_eq!(b, byte(at), "at {at}");
                     at += 1;
                 }
             }
-            Err(e) if e.kind() == ErrorKind::WouldBlock => stream.set_read_timeout(None).unwrap(),
-            Err(_) => return,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => stream.set_read_timeout(None),
+            Err(e) => return failed(&e),
         }
     }
 }
 
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// One connection whose four halves each meet a fate of their own.
-fn connection(listener: &TcpListener, seed: u64) {
-    let client = Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
-    let server = Arc::new(listener.accept().unwrap().0);
-    let halves: Vec<_> = [client, server]
-        .into_iter()
-        .enumerate()
-        .flat_map(|(side, stream)| {
-            let (reads, writes) = (stream.clone(), stream);
-            let seed = seed * 4 + side as u64 * 2;
-            [
-                gort::spawn(move || read_side(&reads, &mut Rand::new(seed))),
-                gort::spawn(move || write_side(&writes, &mut Rand::new(seed + 1))),
-            ]
-        })
-        .collect();
-    for half in halves {
-        half.join().unwrap();
+/// One connection whose four halves each meet a fate of their own. One in three has no accidents: all of it arrives.
+fn connection<S: Stream>((client, server): (S, S), seed: u64) {
+    let calm = seed.is_multiple_of(3);
+    let (client, server) = (Arc::new(client), Arc::new(server));
+    let half = |stream: &Arc<S>, i, half: fn(&S, &mut Rand, bool) -> Option<usize>| {
+        let stream = stream.clone();
+        gort::spawn(move || half(&stream, &mut Rand::new(seed * 4 + i), calm))
+    };
+    let halves = [
+        half(&client, 0, read_side),
+        half(&client, 1, write_side),
+        half(&server, 2, read_side),
+        half(&server, 3, write_side),
+    ];
+    drop((client, server));
+    let [came_back, sent, came, sent_back] = halves.map(|half| half.join().unwrap());
+    if calm {
+        assert!(sent.is_some() && sent_back.is_some(), "an error without an accident");
+        assert_eq!((came, came_back), (sent, sent_back), "what was sent has arrived");
     }
 }
 
 fn random_ends_by_seed() {
-    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").unwrap());
-    connection(&listener, 0);
+    // One after the other, or the two might not be each other's ends.
+    let tcp = Arc::new(Mutex::new(TcpListener::bind("127.0.0.1:0").unwrap()));
+    let tcp_pair = move || {
+        let listener = tcp.lock().unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    };
+    let name = SocketAddr::from_abstract_name(format!("gort-stress-{}", std::process::id())).unwrap();
+    let unix = Arc::new(Mutex::new(UnixListener::bind_addr(&name).unwrap()));
+    let unix_pair = move || {
+        let listener = unix.lock().unwrap();
+        let client = UnixStream::connect_addr(&name).unwrap();
+        (client, listener.accept().unwrap().0)
+    };
+    connection(tcp_pair(), 0);
+    connection(unix_pair(), 0);
     let before = (open_descriptors(), gort::num_goroutine());
-    for seed in seeds() {
-        eprintln!("NET_SEED={seed}");
-        let procs = [1, 2, 3, 8][seed as usize % 4];
-        let old = gort::gomaxprocs(procs);
+    for_each_seed(12, |seed| {
         let all: Vec<_> = (0..20)
             .map(|i| {
-                let listener = listener.clone();
-                gort::spawn(move || connection(&listener, seed * 1000 + i))
+                let (tcp_pair, unix_pair) = (tcp_pair.clone(), unix_pair.clone());
+                let seed = seed * 1000 + i;
+                gort::spawn(
+                    move || if i < 14 { connection(tcp_pair(), seed) } else { connection(unix_pair(), seed) },
+                )
             })
             .collect();
         for one in all {
             one.join().unwrap();
         }
-        gort::gomaxprocs(old);
-    }
+    });
     assert_eq!((open_descriptors(), gort::num_goroutine()), before, "descriptors, goroutines");
+    let [hurries, resets] = [&HURRIES, &RESETS].map(|count| count.load(Ordering::Relaxed));
+    println!("{hurries} ended in a hurry, {resets} have seen a reset");
+    assert!(resets > 0 || std::env::var("NET_SEED").is_ok());
 }
 
 /// The far end of [`many_connections`], in a process of its own.

@@ -30,7 +30,8 @@ static REGISTERED: AtomicU32 = AtomicU32::new(0);
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
 /// When an M last asked the kernel, or began to wait there.
 static LAST_POLL: AtomicU64 = AtomicU64::new(0);
-/// The kernel has no `epoll_pwait2` (Linux before 5.11): timeouts are rounded up to milliseconds.
+/// The kernel has no `epoll_pwait2` (Linux before 5.11), or is not to be asked (`GODEBUG=noepollpwait2=1`): timeouts are
+/// rounded up to milliseconds.
 static NO_PWAIT2: AtomicBool = AtomicBool::new(false);
 
 /// A socket, as the netpoller knows it. Go: `pollDesc`.
@@ -83,6 +84,11 @@ impl PollDesc {
         self.write.renew();
         slab::free(self);
     }
+}
+
+/// At boot.
+pub(crate) fn init(no_pwait2: bool) {
+    NO_PWAIT2.store(no_pwait2, Ordering::Relaxed);
 }
 
 /// Starts the netpoller at the first call. Go: `netpollGenericInit`.
@@ -254,5 +260,39 @@ fn wait(epoll: i32, events: &mut [libc::epoll_event; EVENTS], until: u64) -> usi
             Some(libc::ENOSYS | libc::EPERM) => NO_PWAIT2.store(true, Ordering::Relaxed),
             _ => return 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// The shortest of some waits for nothing.
+    fn shortest(epoll: &mio::Poll, timeout: Duration) -> Duration {
+        let waits = (0..20).map(|_| {
+            let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+            let begun = Instant::now();
+            assert_eq!(wait(epoll.as_raw_fd(), &mut events, clock::after(timeout)), 0);
+            begun.elapsed()
+        });
+        waits.min().unwrap()
+    }
+
+    /// One test, as it changes what holds of the process.
+    #[test]
+    fn waits_are_exact_or_rounded_up() {
+        let epoll = mio::Poll::new().unwrap();
+        let millisecond = Duration::from_millis(1);
+        for timeout in [Duration::from_micros(200), Duration::from_micros(1_200)] {
+            let took = shortest(&epoll, timeout);
+            let exact = !NO_PWAIT2.load(Ordering::Relaxed);
+            assert!(took >= timeout);
+            assert!(took < timeout + millisecond / 2 || !exact, "rounded up: {took:?}");
+        }
+        NO_PWAIT2.store(true, Ordering::Relaxed);
+        assert!(shortest(&epoll, millisecond / 5) >= millisecond);
+        assert!(shortest(&epoll, millisecond * 6 / 5) >= 2 * millisecond);
+        init(false);
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct DebugVars {
     pub(crate) inittrace: bool,
     /// Guard pages by `mprotect` even where the kernel has better.
     pub(crate) noguardinstall: bool,
+    /// Waits for sockets in whole milliseconds even where the kernel has better.
+    pub(crate) noepollpwait2: bool,
     /// Full fences at every entry of the runtime even where the kernel has `membarrier`.
     pub(crate) nomembarrier: bool,
 }
@@ -48,6 +50,7 @@ impl DebugVars {
                 "tracebackancestors" => self.tracebackancestors = n,
                 "inittrace" => self.inittrace = n > 0,
                 "nomembarrier" => self.nomembarrier = n > 0,
+                "noepollpwait2" => self.noepollpwait2 = n > 0,
                 "noguardinstall" => self.noguardinstall = n > 0,
                 _ => {}
             }

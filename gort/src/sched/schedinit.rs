@@ -9,6 +9,7 @@ use super::debugvars;
 use super::m::M;
 use super::rt0::Options;
 use super::{MAX_MCOUNT, MAX_PROCS, SCHED, overflow, panic, procresize::procresize, quit, quota, slack};
+use crate::netpoll;
 use crate::stack;
 use crate::sys::thread::SigMask;
 use crate::sys::{barrier, clock, mem, thread, throw};
@@ -53,6 +54,7 @@ pub(crate) fn osinit() -> String {
 /// The pools of stacks. Go: `stackinit`.
 pub(crate) fn stackinit(options: &Options) -> String {
     stack::pool::init(debugvars::get().noguardinstall);
+    netpoll::init(debugvars::get().noepollpwait2);
     let wanted = options
         .stack_size
         .or_else(|| std::env::var("GORT_STACK").ok().and_then(|v| parse_size(&v)))

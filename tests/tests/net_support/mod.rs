@@ -19,3 +19,37 @@ pub(crate) fn wait_for_io_waiters(n: usize) {
         gort::yield_now();
     }
 }
+
+pub(crate) fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// xorshift64*.
+pub(crate) struct Rand(u64);
+
+impl Rand {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % n
+    }
+}
+
+/// Runs `round` for each seed, or that of `NET_SEED` alone, at different GOMAXPROCS. A failure tells the seed.
+pub(crate) fn for_each_seed(last: u64, round: impl Fn(u64)) {
+    let seeds: Vec<u64> = match std::env::var("NET_SEED") {
+        Ok(seed) => vec![seed.parse().expect("a number")],
+        Err(_) => (1..=last).collect(),
+    };
+    for seed in seeds {
+        eprintln!("NET_SEED={seed}");
+        let before = gort::gomaxprocs([1, 2, 3, 8][seed as usize % 4]);
+        round(seed);
+        gort::gomaxprocs(before);
+    }
+}
