@@ -9,14 +9,14 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
 #[path = "example_support/mod.rs"]
 mod example_support;
 
-use example_support::{WORKSPACE, command, example, program, stderr, stdout};
+use example_support::{WORKSPACE, command, example, program, stderr, stdout, unread};
 
 /// The standard output of a run without errors.
 #[track_caller]
@@ -24,13 +24,6 @@ fn printed(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{command:?}");
     output.stdout
-}
-
-/// Runs the command with nobody reading its output.
-fn unread(command: &mut Command) -> Output {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    child.wait_with_output().unwrap()
 }
 
 /// Follows the session in a program's documentation, in an empty directory, and compares what the program
@@ -97,18 +90,32 @@ fn sieve_prints_primes() {
 }
 
 #[test]
-fn sieve_refuses_bad_arguments() {
-    let check = |args: &[&str], expected: &str| {
-        let output = example("sieve").args(args).output().unwrap();
-        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""), "{args:?}");
-        assert!(stderr(&output).starts_with(expected), "{args:?}: {}", stderr(&output));
-        assert!(stderr(&output).ends_with("usage: sieve [N]\n"), "{args:?}: {}", stderr(&output));
+fn usage_is_told_by_all_alike() {
+    let check = |usage: &str, wrong: &[&[&str]]| {
+        let name = usage.split(' ').next().unwrap();
+        let run = |args: &[&str]| {
+            let output = example(name).args(args).output().unwrap();
+            (output.status.code(), stdout(&output), stderr(&output))
+        };
+        let usage = format!("usage: {usage}\n");
+        assert_eq!(run(&["--help"]), (Some(0), usage.clone(), String::new()));
+        for args in wrong {
+            assert_eq!(run(args), (Some(2), String::new(), usage.clone()), "{name} {args:?}");
+        }
     };
-    check(&["many"], "sieve: \"many\" is not a number of primes: ");
-    check(&["-1"], "sieve: \"-1\" is not a number of primes: ");
-    check(&[""], "sieve: \"\" is not a number of primes: ");
-    check(&["99999999999"], "sieve: \"99999999999\" is not a number of primes: ");
-    check(&["1", "2"], "sieve: more than one argument\n");
+    let (at, any) = ("127.0.0.1:0", "::1:0");
+    check("boot", &[&["x"]]);
+    check("sieve [N]", &[&["many"], &["-1"], &[""], &["99999999999"], &["1", "2"]]);
+    check("md5sum DIR", &[&[], &["a", "b"]]);
+    let usage = "http_server [ADDRESS [CONNECTIONS [SECONDS]]]";
+    check(usage, &[&["nowhere"], &["-p"], &[at, "0"], &[at, "many"], &[at, "1", "0"], &[at, "1", "2", "3"]]);
+    let usage = "fetch [-c CONCURRENCY] [-t SECONDS] [URL…]";
+    check(usage, &[&["-c"], &["-c", "0"], &["-t", "0"], &["-t", "-1"], &["-t", "NaN"], &["-x"]]);
+    let usage = "tcp_proxy ADDRESS UPSTREAM [SECONDS]";
+    check(usage, &[&[], &[at], &[at, "nowhere"], &["nowhere", at], &[at, at, "0"], &[at, any, "1", "2"]]);
+    check("tls_echo ADDRESS CERTIFICATE", &[&[], &[at], &["127.0.0.1:http", "file"], &[":0", "file"]]);
+    check("ws_chat ADDRESS [SECONDS]", &[&[], &["127.0.0.1:65536"], &[at, "-1"], &[at, "1", "2"]]);
+    check("resp_server [ADDRESS [SECONDS]]", &[&["-p"], &[at, "0"], &[at, "1", "2"]]);
 }
 
 #[test]
@@ -285,8 +292,6 @@ fn md5sum_reports_and_exits() {
         let error = stderr(&output);
         assert!(error.starts_with(expected) && error.lines().count() == 1, "{args:?}: {error}");
     };
-    check(&[], 2, "usage: md5sum DIR");
-    check(&["a", "b"], 2, "usage: md5sum DIR");
     check(&[""], 1, "md5sum: : No such file or directory");
     check(&["/nowhere/at/all"], 1, "md5sum: /nowhere/at/all: No such file or directory");
     // It opens, but its first page is not there to be read.

@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use example_support::{Server, check_usage};
+use example_support::Server;
 
 const HELLO: &[u8] = b"Hello, World!\n";
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -83,6 +83,16 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
+/// The first answer came with the second, when that was there.
+#[test]
+fn an_answer_does_not_wait_for_the_next_one() {
+    let server = server();
+    let mut client = BufReader::new(server.connect());
+    client.get_mut().write_all(&[GET, b"GET /slow/60000 HTTP/1.1\r\nHost: test\r\n\r\n"].concat()).unwrap();
+    client.get_ref().set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(answer(&mut client).unwrap().body, HELLO);
+}
+
 /// More answers than buffers hold, to a client that does not read before it has sent all.
 #[test]
 fn a_client_that_reads_late_gets_everything() {
@@ -144,9 +154,19 @@ fn what_else_http_asks_for() {
     check("GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade, close\r\n\r\n", 200, true);
     check("GET /?a=b HTTP/1.1\r\nHost: test\r\n\r\n", 200, false);
     check("GET /nowhere HTTP/1.1\r\nHost: test\r\n\r\n", 404, false);
-    check("DELETE / HTTP/1.1\r\nHost: test\r\n\r\n", 405, false);
+    check("GET http://test HTTP/1.1\r\nHost: test\r\n\r\n", 200, false);
+    check("GET http://test/?a=b HTTP/1.1\r\nHost: test\r\n\r\n", 200, false);
+    check("GET http://test/slow/1 HTTP/1.1\r\nHost: test\r\n\r\n", 200, false);
+    check("GET http://test/nowhere HTTP/1.1\r\nHost: test\r\n\r\n", 404, false);
     check("GET /slow/1 HTTP/1.1\r\nHost: test\r\n\r\n", 200, false);
     check("GET /slow/x HTTP/1.1\r\nHost: test\r\n\r\n", 404, false);
+
+    for (request, allowed) in [("DELETE /", "GET, HEAD"), ("GET /echo", "POST")] {
+        let request = format!("{request} HTTP/1.1\r\nHost: test\r\n\r\n");
+        check(&request, 405, false);
+        let [answer] = &talk(&server, request.as_bytes())[..] else { panic!("one answer") };
+        assert!(answer.head.contains(&format!("\r\nAllow: {allowed}\r\n")), "{}", answer.head);
+    }
 
     let mut stream = server.connect();
     stream.write_all(b"HEAD / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
@@ -181,7 +201,8 @@ fn malformed_requests_are_answered_and_end_the_connection() {
     check("GET  HTTP/1.1\r\n\r\n", 400, "this is not HTTP");
     check("GET / HTTP/2.0\r\n\r\n", 400, "this is not HTTP");
     check("GET / HTTP/1.1\r\nno colon\r\n\r\n", 400, "this is not HTTP");
-    check("GET / HTTP/1.1\r\n\r\n", 400, "Host is missing");
+    check("GET / HTTP/1.1\r\n\r\n", 400, "there must be one Host");
+    check("GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", 400, "there must be one Host");
     check(&with("Content-Length: many"), 400, "Content-Length makes no sense");
     check(&with("Content-Length: -1"), 400, "Content-Length makes no sense");
     check(&with("Content-Length: +1"), 400, "Content-Length makes no sense");
@@ -236,6 +257,31 @@ fn a_client_that_takes_too_long_is_left() {
     assert_eq!(answer(&mut reader).unwrap().status, 408);
 }
 
+/// It had the time anew for each part of an answer that it took.
+#[test]
+fn a_client_that_reads_slowly_is_left() {
+    let server = Server::start("http_server", &["127.0.0.1:0", "100", "1"]);
+    let mut stream = server.connect();
+    let mut reader = stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let body = vec![b'x'; 1 << 20];
+        for _ in 0..20 {
+            let head = "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 1048576\r\n\r\n";
+            // Until the server has hung up.
+            if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {
+                return;
+            }
+        }
+    });
+    // Some 200 KiB a second, in parts that make room for more several times a second.
+    let (mut chunk, mut heard) = ([0; 4 << 10], 0);
+    while let Ok(n @ 1..) = reader.read(&mut chunk) {
+        heard += n;
+        assert!(heard < 3 << 20, "it is waited for");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn wait_for_drain(server: &mut Server) {
     assert_eq!(server.line(), "draining");
     while TcpStream::connect(server.address).is_ok() {
@@ -270,6 +316,40 @@ fn sigterm_drains() {
         let (status, err) = server.end();
         assert_eq!((status.code(), err.as_str()), (Some(0), ""));
     }
+}
+
+/// Nobody else was let in, but could still connect.
+#[test]
+fn sigterm_with_as_many_clients_as_may_be() {
+    let mut server = Server::start("http_server", &["127.0.0.1:0", "1"]);
+    let [mut half, mut waits] = [(); 2].map(|()| BufReader::new(server.connect()));
+    half.get_mut().write_all(&[GET, &GET[..20]].concat()).unwrap();
+    assert_eq!(answer(&mut half).unwrap().status, 200);
+    server.signal(libc::SIGTERM);
+    wait_for_drain(&mut server);
+    assert_eq!(waits.fill_buf().unwrap_err().kind(), ErrorKind::ConnectionReset, "it was never accepted");
+    half.get_mut().write_all(&GET[20..]).unwrap();
+    assert_eq!(answer(&mut half).unwrap().status, 200);
+    let (status, err) = server.end();
+    assert_eq!((status.code(), err.as_str()), (Some(0), ""));
+}
+
+/// The server connected to itself to end its waiting, which needs a descriptor.
+#[test]
+fn sigterm_without_a_descriptor_left() {
+    let mut server = server();
+    let mut idle = BufReader::new(server.connect());
+    idle.get_mut().write_all(GET).unwrap();
+    assert_eq!(answer(&mut idle).unwrap().status, 200);
+    server.use_up_descriptors();
+    server.signal(libc::SIGTERM);
+    // Nobody else connects either.
+    assert_eq!(server.line(), "draining");
+    assert!(answer(&mut idle).is_none());
+    let (status, err) = server.end();
+    assert_eq!(status.code(), Some(0), "{err}");
+    // It may have looked for another client after the descriptors were gone.
+    assert!(err.lines().all(|l| l == "http_server: accept: Too many open files (os error 24)"), "{err}");
 }
 
 /// It was waited for until the time for answers was over, which then was an error.
@@ -310,8 +390,4 @@ fn an_address_in_use_is_told() {
     assert_eq!(output.status.code(), Some(1));
     let expected = format!("http_server: {}: Address already in use (os error 98)\n", first.address);
     assert_eq!(example_support::stderr(&output), expected);
-    let usage = "usage: http_server [ADDRESS [CONNECTIONS [SECONDS]]]";
-    check_usage("http_server", &["127.0.0.1:0", "0"], usage);
-    check_usage("http_server", &["127.0.0.1:0", "many"], usage);
-    check_usage("http_server", &["127.0.0.1:0", "1", "2", "3"], usage);
 }

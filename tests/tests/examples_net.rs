@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use example_support::{Server, check_usage, example, stderr, stdout};
+use example_support::{Server, example, stderr, stdout, unread};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -83,16 +83,23 @@ fn reset(stream: TcpStream) {
 }
 
 #[test]
-fn the_proxy_passes_on_a_reset() {
+fn a_reset_of_one_side_of_the_proxy_ends_the_other() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = proxy(&listener.local_addr().unwrap().to_string(), "2");
     for client_first in [true, false] {
         let client = proxy.connect();
         let upstream = listener.accept().unwrap().0;
+        upstream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let (gone, mut other) = if client_first { (client, upstream) } else { (upstream, client) };
         reset(gone);
-        assert!(matches!(other.read(&mut [0]), Ok(0) | Err(_)));
-        drop(other);
+        assert_eq!(other.read(&mut [0]).unwrap(), 0);
+        // Both directions: nobody reads what is said after that.
+        let error = loop {
+            if let Err(e) = other.write_all(&[0]) {
+                break e;
+            }
+        };
+        assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
     }
 }
 
@@ -103,8 +110,29 @@ fn the_proxy_without_an_upstream() {
     assert_eq!(proxy.connect().read(&mut [0]).unwrap(), 0);
     proxy.signal(libc::SIGTERM);
     let (_, err) = proxy.end();
-    assert_eq!(err, format!("tcp_proxy: {nobody}: Connection refused (os error 111)\n"));
-    check_usage("tcp_proxy", &[], "usage: tcp_proxy ADDRESS UPSTREAM");
+    assert_eq!(err, "tcp_proxy: upstream: Connection refused (os error 111)\n");
+    // A name that cannot be, which is known without asking.
+    let unknown = format!("{}:80", "x".repeat(64));
+    let output = example("tcp_proxy").args(["127.0.0.1:0", &unknown]).output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    let told = stderr(&output);
+    assert!(told.starts_with(&format!("tcp_proxy: 127.0.0.1:0 to {unknown}: failed to lookup")), "{told}");
+}
+
+/// It waited for as long as the kernel does, which is minutes.
+#[test]
+fn the_proxy_does_not_wait_long_for_its_upstream() {
+    // Who does not accept, and has room for one that waits, hears no others.
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    // SAFETY: no memory is passed.
+    assert_eq!(unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&deaf), 0) }, 0);
+    let address = deaf.local_addr().unwrap();
+    let waits = TcpStream::connect(address).unwrap();
+    let proxy = Server::start("tcp_proxy", &["127.0.0.1:0", &address.to_string(), "0.2"]);
+    assert_eq!(proxy.connect().read(&mut [0]).unwrap(), 0);
+    proxy.signal(libc::SIGTERM);
+    assert_eq!(proxy.end().1, "tcp_proxy: upstream: connection timed out\n");
+    drop(waits);
 }
 
 #[test]
@@ -134,6 +162,85 @@ fn fetch_by_the_proxy_from_the_server() {
             sh.args(["-c", r#"printf '%s\n' "$1" | "$2""#, "sh", &text]).arg(fetch).output().unwrap();
         assert_eq!(stdout(&output), expected, "from standard input");
     }
+}
+
+/// Serves one client with `answer`, and gives the request.
+fn serve_once(address: &str, answer: &'static str) -> (u16, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind(address).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut request = String::new();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while !request.ends_with("\r\n\r\n") && reader.read_line(&mut request).unwrap() > 0 {}
+        stream.write_all(answer.as_bytes()).unwrap();
+        // As long as the client wants.
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+        request
+    };
+    (port, std::thread::spawn(serve))
+}
+
+#[test]
+fn fetch_by_name_and_without_a_port() {
+    let (port, server) = serve_once("127.0.0.1:0", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let url = format!("http://localhost:{port}/a?b");
+    let output = example("fetch").arg(&url).output().unwrap();
+    assert_eq!((stdout(&output), stderr(&output)), (format!("200        5 {url}\n"), String::new()));
+    let expected = format!("GET /a?b HTTP/1.0\r\nHost: localhost:{port}\r\nUser-Agent: gort-fetch\r\n\r\n");
+    assert_eq!(server.join().unwrap(), expected);
+    // Whatever there is at port 80, or nothing; and a name that cannot be.
+    let unknown = format!("http://{}/", "x".repeat(64));
+    let output = example("fetch").args(["-t", "1", "http://[::1]/", &unknown]).output().unwrap();
+    let err = stderr(&output);
+    assert!(!err.contains("[::1]/: failed to lookup") && !err.contains("[::1]/: invalid"), "{err}");
+    assert!(err.contains(&format!("fetch: {unknown}: failed to lookup address information")), "{err}");
+}
+
+/// A name may take the C library half a minute.
+#[test]
+fn fetch_does_not_wait_long_for_a_name() {
+    let dir = TempDir::new().unwrap();
+    let slow = dir.path().join("slow.so");
+    let mut cc = std::process::Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-xc", "-", "-o"]).arg(&slow).stdin(std::process::Stdio::piped());
+    let mut cc = cc.spawn().unwrap();
+    let source = b"extern unsigned sleep(unsigned); int getaddrinfo() { sleep(30); return -2; }";
+    cc.stdin.take().unwrap().write_all(source).unwrap();
+    assert!(cc.wait().unwrap().success());
+
+    let server = http_server();
+    let here = format!("http://{}/", server.address);
+    let begun = Instant::now();
+    let mut fetch = example("fetch");
+    fetch.args(["-t", "0.5", "-c", "1", "http://localhost/", &here]).env("LD_PRELOAD", &slow);
+    let output = fetch.output().unwrap();
+    assert_eq!(stderr(&output), "fetch: http://localhost/: the name was not found in time\n");
+    assert_eq!(stdout(&output), format!("200       14 {here}\n"));
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+/// All of it was kept until its end.
+#[test]
+fn fetch_counts_a_body_and_keeps_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
+        let block = vec![0; 1 << 20];
+        (0..512).for_each(|_| stream.write_all(&block).unwrap());
+        // The request, so that the end is no reset.
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    });
+    // With less address space than that there is no room for it.
+    let mut sh = example_support::command("sh");
+    let fetch = example_support::program("fetch");
+    let output =
+        sh.args(["-c", r#"ulimit -d 262144; exec "$@""#, "sh"]).arg(fetch).arg(&url).output().unwrap();
+    assert_eq!((stdout(&output), stderr(&output)), (format!("200 {} {url}\n", 512 << 20), String::new()));
+    server.join().unwrap();
 }
 
 /// Answers each of `n` requests once all of the first `wait_for` are there, and gives how many there were at most.
@@ -202,7 +309,7 @@ fn fetch_tells_what_it_could_not_get() {
     // The last three are of one URL, and which of them comes first is open.
     lines[5..].sort_unstable();
     let check = |i: usize, why: &str| assert_eq!(lines[i], format!("fetch: {}: {why}", urls[i]));
-    check(0, "timed out");
+    check(0, "i/o timeout");
     check(1, "not an http:// URL");
     check(2, "not a URL");
     check(3, "not a URL");
@@ -211,10 +318,14 @@ fn fetch_tells_what_it_could_not_get() {
     check(6, "the answer is not HTTP");
     check(7, "the answer is not HTTP");
     assert!(begun.elapsed() < Duration::from_secs(30), "it does not wait for the slow one");
-    let usage = "usage: fetch [-c CONCURRENCY] [-t SECONDS] [URL…]";
-    for args in [&["-c"][..], &["-c", "0"], &["-t", "0"], &["-t", "-1"], &["--help"]] {
-        check_usage("fetch", args, usage);
-    }
+}
+
+#[test]
+fn a_reader_that_leaves_fetch_is_no_error() {
+    let server = http_server();
+    let urls = ["/", "/slow/60000"].map(|path| format!("http://{}{path}", server.address));
+    let fetch = unread(example("fetch").args(urls));
+    assert_eq!((fetch.status.code(), stderr(&fetch).as_str()), (Some(0), ""));
 }
 
 fn tls_server(procs: &str) -> (Server, Arc<ClientConfig>, TempDir) {
@@ -279,7 +390,6 @@ fn tls_many_records_and_bad_clients() {
     server.signal(libc::SIGTERM);
     let (_, err) = server.end();
     assert!(err.contains("InvalidContentType") || err.contains("corrupt message"), "{err}");
-    check_usage("tls_echo", &["127.0.0.1:0"], "usage: tls_echo ADDRESS CERTIFICATE");
     let output = example("tls_echo").args(["127.0.0.1:0", "/nowhere/at/all"]).output().unwrap();
     assert_eq!(stderr(&output), "tls_echo: /nowhere/at/all: No such file or directory (os error 2)\n");
 }
@@ -344,8 +454,11 @@ fn a_chat_refuses() {
         let said = (response.status().as_u16(), String::from_utf8_lossy(body).into_owned());
         assert_eq!(said, (400, format!("{expected}\n")), "{name}");
     };
+    let mut other = enter(&server, "Ann");
+    let Message::Close(Some(frame)) = other.read().unwrap() else { panic!("closed") };
+    assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::Policy, "the name is taken"));
+    assert!(matches!(other.read(), Err(Error::ConnectionClosed)));
     let needed = "a name is needed: ws://ADDRESS/NAME, of letters and digits";
-    refused("Ann", "the name is taken");
     refused("", needed);
     refused("a-b", needed);
     refused(&"a".repeat(33), needed);
@@ -375,7 +488,6 @@ fn a_chat_refuses() {
     for expected in ["* Bob is here", "* Bob has left", "* Eve is here", "* Eve has left"] {
         hears(&mut ann, expected);
     }
-    check_usage("ws_chat", &[], "usage: ws_chat ADDRESS");
 }
 
 #[test]
@@ -408,4 +520,68 @@ fn a_chat_is_not_delayed_by_who_does_not_read() {
         }
     };
     assert!(matches!(end, Error::Io(e) if e.kind() != ErrorKind::WouldBlock) || !deaf.can_read());
+}
+
+/// The name of a member who was shown out was free before the member had left, whose leaving then was another's.
+#[test]
+fn a_name_is_its_members_until_he_has_left() {
+    let server = Server::start("ws_chat", &["127.0.0.1:0"]);
+    for _ in 0..10 {
+        let mut deaf = enter(&server, "Name");
+        // So many that his outbox is full long before his goroutine has heard them all.
+        let shouts = std::thread::spawn(move || {
+            while (0..1000).all(|_| deaf.write(Message::text("x")).is_ok()) && deaf.flush().is_ok() {}
+        });
+        let (mut next, first) = loop {
+            let mut next = enter(&server, "Name");
+            let first = next.read().unwrap();
+            if !first.is_close() {
+                break (next, first);
+            }
+        };
+        assert_eq!(first, Message::text("* Name is here"));
+        next.send(Message::text("hello")).unwrap();
+        hears(&mut next, "Name: hello");
+        next.close(None).unwrap();
+        assert!(matches!(next.read(), Ok(Message::Close(_))));
+        shouts.join().unwrap();
+    }
+}
+
+/// What others said could come before the handshake's answer.
+#[test]
+fn a_loud_room_is_entered_in_good_order() {
+    let server = Server::start("ws_chat", &["127.0.0.1:0"]);
+    let mut ann = enter(&server, "Ann");
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let speaks = std::thread::spawn(move || {
+        while is_done.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            ann.send(Message::text("x")).unwrap();
+            while ann.read().unwrap() != Message::text("Ann: x") {}
+        }
+    });
+    for i in 0..200 {
+        hears(&mut enter(&server, &format!("N{i}")), &format!("* N{i} is here"));
+    }
+    drop(done);
+    speaks.join().unwrap();
+}
+
+#[test]
+fn a_silent_member_is_asked_and_shown_out() {
+    let server = Server::start("ws_chat", &["127.0.0.1:0", "2"]);
+    let mut silent = enter(&server, "Silent");
+    hears(&mut silent, "* Silent is here");
+    let mut ann = enter(&server, "Ann");
+    hears(&mut ann, "* Ann is here");
+    // Ann reads on, and so answers; the other one is asked, does not, and is gone.
+    let (mut pings, mut is_gone) = (0, false);
+    while pings < 2 || !is_gone {
+        match ann.read().unwrap() {
+            Message::Ping(_) => pings += 1,
+            said => is_gone = said == Message::text("* Silent has left"),
+        }
+    }
+    ann.send(Message::text("hello")).unwrap();
+    while ann.read().unwrap() != Message::text("Ann: hello") {}
 }

@@ -27,6 +27,7 @@ use std::io::{self, Write as _};
 
 #[gort::main]
 fn main() {
+    examples::arguments("boot", |args| args.is_empty().then_some(()));
     let steps = gort::runtime::init_trace();
     let total: u64 = steps.last().map_or(0, |last| last.at + last.took);
     let mut text = format!(

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! It serves at most CONNECTIONS clients at a time (the others wait to be accepted), each of which may be
-//! silent for SECONDS. `GET /` greets, `POST /echo` sends the body back, `GET /slow/MS` takes a while.
+//! silent for SECONDS, and has as long to take an answer. `GET /` greets, `POST /echo` sends the body back,
+//! `GET /slow/MS` takes a while.
 //!
 //! Everything is written as if each client had the machine for itself: read, parse, answer, again. Requests
 //! may come in one packet (pipelining) or byte by byte; what is wrong with one is told in the answer, and the
@@ -34,15 +35,14 @@ const LINGER: Duration = Duration::from_secs(1);
 
 #[gort::main]
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let number =
-        |i: usize, default| args.get(i).map_or(Some(default), |arg| arg.parse().ok().filter(|&n| n > 0));
-    let (Some(connections), Some(seconds), 0..=3) = (number(1, 10_000), number(2, 60), args.len()) else {
-        eprintln!("usage: http_server [ADDRESS [CONNECTIONS [SECONDS]]]");
-        return ExitCode::from(2);
-    };
-    let address = args.first().map_or("127.0.0.1:8080", String::as_str);
-    match serve(address, connections as usize, Duration::from_secs(seconds)) {
+    let usage = "http_server [ADDRESS [CONNECTIONS [SECONDS]]]";
+    let (address, connections, patience) = examples::arguments(usage, |args| {
+        let address = args.first().map_or(Some("127.0.0.1:8080".to_owned()), |arg| examples::address(arg))?;
+        let connections = args.get(1).map_or(Some(10_000), |arg| examples::parse(arg))?;
+        let patience = args.get(2).map_or(Some(Duration::from_secs(60)), |arg| examples::seconds(arg))?;
+        (args.len() <= 3 && connections > 0).then_some((address, connections, patience))
+    });
+    match serve(&address, connections, patience) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("http_server: {address}: {e}");
@@ -54,19 +54,19 @@ fn main() -> ExitCode {
 /// Listens until a signal says that it is enough, and for as long as it then takes.
 fn serve(address: &str, connections: usize, patience: Duration) -> io::Result<()> {
     let listener = TcpListener::bind(address)?;
-    let address = listener.local_addr()?;
     let (ctx, stop) = signal::notify_context(&Context::background(), &[Signal::SIGTERM, Signal::SIGINT]);
-    println!("listening on {address}");
+    println!("listening on {}", listener.local_addr()?);
+    let clients = listener.try_clone()?;
     let (drained, all_drained) = gort::channel::bounded::<()>(0);
     let for_clients = ctx.clone();
     go! {
-        accept(listener, &for_clients, connections, patience);
+        accept(&clients, &for_clients, connections, patience);
         drop(drained);
     }
     let _ = ctx.done().recv();
     stop.cancel(); // from here on the signals have their usual effect again
     println!("draining");
-    let _ = TcpStream::connect(address); // so that `accept` looks up
+    listener.close();
     match all_drained.recv_timeout(DRAIN) {
         Err(e) if e.is_timeout() => Err(io::Error::other("some requests were not answered in time")),
         _ => Ok(()),
@@ -74,22 +74,18 @@ fn serve(address: &str, connections: usize, patience: Duration) -> io::Result<()
 }
 
 /// Accepts clients until the end, and returns when all have left: the scope waits for its goroutines.
-fn accept(listener: TcpListener, ctx: &Context, connections: usize, patience: Duration) {
+fn accept(listener: &TcpListener, ctx: &Context, connections: usize, patience: Duration) {
     let free = Semaphore::new(connections);
     scope(|s| {
-        let listener = listener; // closed at the end of this function, before the scope waits
         loop {
             let permit = free.acquire();
-            let stream = listener.accept();
-            if ctx.err().is_some() {
-                return;
-            }
-            match stream {
+            match listener.accept() {
                 Ok((stream, _)) => drop(s.spawn(move || {
                     let _permit = permit;
                     // A client that hangs up, or is silent for too long, is no concern of ours.
                     let _ = Connection::new(stream, patience).and_then(|client| client.serve(ctx));
                 })),
+                Err(_) if ctx.err().is_some() => return, // the listener is closed
                 // Too many open files, say: the listener lives on.
                 Err(e) => {
                     eprintln!("http_server: accept: {e}");
@@ -111,7 +107,6 @@ impl Connection {
     fn new(stream: TcpStream, patience: Duration) -> io::Result<Arc<Self>> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
         Ok(Arc::new(Self { stream, patience, idle: Mutex::new(false) }))
     }
 
@@ -131,10 +126,12 @@ impl Connection {
         loop {
             match parse(&input) {
                 Ok(Parsed::Whole(request, length)) => {
+                    if request.is_slow() {
+                        self.send(&mut output)?; // the answers to those before it
+                    }
                     let last = !request.keep_alive || ctx.err().is_some();
                     request.answer(last, &mut output);
                     input.drain(..length);
-                    begun = Instant::now();
                     if last {
                         break;
                     }
@@ -151,8 +148,10 @@ impl Connection {
                     break;
                 }
             }
-            (&self.stream).write_all(&output)?;
-            output.clear();
+            if !output.is_empty() {
+                self.send(&mut output)?;
+                begun = Instant::now();
+            }
             let idle = input.is_empty();
             // First this, then a look at `ctx`: see `end`.
             *self.idle.lock().unwrap() = idle;
@@ -167,7 +166,7 @@ impl Connection {
                 break;
             }
         }
-        (&self.stream).write_all(&output)?;
+        self.send(&mut output)?;
         // What the client has yet to send is read, or the kernel would take our last words back.
         self.stream.shutdown(Shutdown::Write)?;
         self.stream.set_read_timeout(Some(LINGER))?;
@@ -175,6 +174,14 @@ impl Connection {
         while begun.elapsed() < LINGER && self.read(&mut chunk, &mut input)? > 0 {
             input.clear();
         }
+        Ok(())
+    }
+
+    /// Sends the answers that are there, all within the time that there is for it.
+    fn send(&self, output: &mut Vec<u8>) -> io::Result<()> {
+        self.stream.set_write_deadline(Some(Instant::now() + self.patience))?;
+        (&self.stream).write_all(output)?;
+        output.clear();
         Ok(())
     }
 
@@ -231,7 +238,7 @@ fn parse(input: &[u8]) -> Result<Parsed<'_>, Problem> {
         }
         Err(_) => return Err(Problem("400 Bad Request", "this is not HTTP")),
     };
-    let (mut length, mut host) = (None, false);
+    let (mut length, mut hosts) = (None, 0);
     let (mut keep_alive, mut expects) = (request.version == Some(1), false);
     for header in request.headers.iter() {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
@@ -256,11 +263,11 @@ fn parse(input: &[u8]) -> Result<Parsed<'_>, Problem> {
         } else if is("expect") {
             expects = says("100-continue");
         } else if is("host") {
-            host = true;
+            hosts += 1;
         }
     }
-    if request.version == Some(1) && !host {
-        return Err(Problem("400 Bad Request", "Host is missing"));
+    if hosts > 1 || hosts == 0 && request.version == Some(1) {
+        return Err(Problem("400 Bad Request", "there must be one Host"));
     }
     let end = head + length.unwrap_or(0).min(MAX_BODY + 1);
     if end - head > MAX_BODY {
@@ -274,13 +281,27 @@ fn parse(input: &[u8]) -> Result<Parsed<'_>, Problem> {
 }
 
 impl Request<'_> {
-    fn answer(&self, last: bool, output: &mut Vec<u8>) {
+    /// The path without the query, and without the server's name if that comes first.
+    fn path(&self) -> &str {
         let path = self.path.split('?').next().unwrap_or_default();
+        match path.strip_prefix("http://") {
+            Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+            None => path,
+        }
+    }
+
+    fn is_slow(&self) -> bool {
+        self.path().starts_with("/slow/")
+    }
+
+    fn answer(&self, last: bool, output: &mut Vec<u8>) {
+        let path = self.path();
         let slow = path.strip_prefix("/slow/").and_then(|ms| ms.parse().ok());
         let (status, body) = match (self.method, path) {
             ("GET" | "HEAD", "/") => ("200 OK", &b"Hello, World!\n"[..]),
             ("POST", "/echo") => ("200 OK", self.body),
-            (_, "/" | "/echo") => ("405 Method Not Allowed", &b"not this way\n"[..]),
+            (_, "/") => ("405 Method Not Allowed\r\nAllow: GET, HEAD", &b"not this way\n"[..]),
+            (_, "/echo") => ("405 Method Not Allowed\r\nAllow: POST", &b"not this way\n"[..]),
             ("GET", _) if slow.is_some() => {
                 gort::sleep(Duration::from_millis(slow.unwrap_or_default()));
                 ("200 OK", &b"at last\n"[..])
@@ -291,6 +312,7 @@ impl Request<'_> {
     }
 }
 
+/// `status`: with the headers that only this one has.
 fn write_response(status: &str, body: &[u8], with_body: bool, last: bool, output: &mut Vec<u8>) {
     let (date, length) = (httpdate::fmt_http_date(SystemTime::now()), body.len());
     let connection = if last { "Connection: close\r\n" } else { "" };

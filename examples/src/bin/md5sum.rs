@@ -42,18 +42,17 @@ type Sum = (PathBuf, io::Result<u128>);
 
 #[gort::main]
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let [dir] = args.as_slice() else {
-        let _ = writeln!(io::stderr(), "usage: md5sum DIR");
-        return ExitCode::from(2);
-    };
+    let dir = examples::arguments("md5sum DIR", |args| match args {
+        [dir] => Some(dir.clone()),
+        _ => None,
+    });
     // Drawn only if standard error is a terminal.
     let style = ProgressStyle::with_template("{spinner} {bytes} digested, {bytes_per_sec}");
     let progress = ProgressBar::no_length().with_style(style.expect("a template that indicatif knows"));
 
     let (paths, found) = bounded(64);
     let (sums, digested) = bounded(64);
-    go!(walk(dir.clone(), paths, sums.clone()));
+    go!(walk(dir, paths, sums.clone()));
     for _ in 0..gort::gomaxprocs(0) {
         go!(digest(found.clone(), sums.clone(), progress.clone()));
     }

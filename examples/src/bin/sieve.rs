@@ -16,23 +16,17 @@
 //! ```
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use gort::channel::{Receiver, Sender, bounded};
 use gort::go;
 
 #[gort::main]
-fn main() -> ExitCode {
-    let args: Vec<String> =
-        std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let n: u32 = match args.as_slice() {
-        [] => 25,
-        [n] => match n.parse() {
-            Ok(n) => n,
-            Err(e) => return usage(&format!("{n:?} is not a number of primes: {e}")),
-        },
-        _ => return usage("more than one argument"),
-    };
+fn main() {
+    let n: u32 = examples::arguments("sieve [N]", |args| match args {
+        [] => Some(25),
+        [n] => examples::parse(n),
+        _ => None,
+    });
 
     let (numbers, mut survivors) = bounded(0);
     go!(generate(numbers));
@@ -46,7 +40,7 @@ fn main() -> ExitCode {
         go!(filter(prime, survivors, passed));
         survivors = next;
     }
-    ExitCode::SUCCESS // the end of main ends the goroutines, as in Go
+    // The end of main ends the goroutines, as in Go.
 }
 
 /// Sends 2, 3, 4, … as long as somebody receives.
@@ -65,9 +59,4 @@ fn filter(prime: u64, numbers: Receiver<u64>, passed: Sender<u64>) {
             return;
         }
     }
-}
-
-fn usage(error: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "sieve: {error}\nusage: sieve [N]");
-    ExitCode::from(2)
 }

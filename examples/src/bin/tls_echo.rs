@@ -10,9 +10,12 @@
 //!
 //! rustls's [`StreamOwned`] is a blocking stream over a blocking stream; a goroutine for each connection is all
 //! that it takes to serve many.
+//!
+//! Not for the open internet: there may be any number of clients, each of which need only say a byte a minute.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,25 +30,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[gort::main]
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let [address, certificate] = args.as_slice() else {
-        eprintln!("usage: tls_echo ADDRESS CERTIFICATE");
-        return ExitCode::from(2);
-    };
-    let config = match self_signed(certificate) {
+    let (address, certificate) = examples::arguments("tls_echo ADDRESS CERTIFICATE", |args| match args {
+        [address, file] => Some((examples::address(address)?, PathBuf::from(file))),
+        _ => None,
+    });
+    let config = match self_signed(&certificate) {
         Ok(config) => Arc::new(config),
         Err(e) => {
-            eprintln!("tls_echo: {certificate}: {e}");
+            eprintln!("tls_echo: {}: {e}", certificate.display());
             return ExitCode::FAILURE;
         }
     };
-    let Err(e) = serve(address, &config);
+    let Err(e) = serve(&address, &config);
     eprintln!("tls_echo: {address}: {e}");
     ExitCode::FAILURE
 }
 
 /// A configuration with a certificate that is its own authority, which is written to a file.
-fn self_signed(file: &str) -> Result<ServerConfig, Box<dyn Error>> {
+fn self_signed(file: &Path) -> Result<ServerConfig, Box<dyn Error>> {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names)?;
     std::fs::write(file, made.cert.pem())?;
@@ -81,6 +83,7 @@ fn serve(address: &str, config: &Arc<ServerConfig>) -> io::Result<std::convert::
 
 /// The whole life of a connection; the handshake is done by the first read.
 fn echo(stream: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Error>> {
+    stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut tls = StreamOwned::new(ServerConnection::new(config)?, stream);

@@ -58,10 +58,12 @@ fn undisturbed(command: &mut Command) {
     }
 }
 
+#[allow(dead_code)]
 pub(crate) fn example(name: &str) -> Command {
     command(program(name))
 }
 
+#[allow(dead_code)]
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -70,16 +72,12 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Its usage is what the program says, and all that it says, to these arguments.
-#[track_caller]
+/// Runs the command with nobody reading its output.
 #[allow(dead_code)]
-pub(crate) fn check_usage(name: &str, args: &[&str], usage: &str) {
-    let output = example(name).args(args).output().unwrap();
-    assert_eq!(
-        (output.status.code(), stdout(&output).as_str(), stderr(&output).trim_end()),
-        (Some(2), "", usage),
-        "{name} {args:?}"
-    );
+pub(crate) fn unread(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    child.wait_with_output().unwrap()
 }
 
 /// A server among the examples, which listens. It is killed when this is dropped, and by SIGALRM after two
@@ -142,6 +140,16 @@ impl Server {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// From now on the server can open no file and no socket.
+    pub(crate) fn use_up_descriptors(&self) {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a limit is read, and none written.
+        let done = unsafe {
+            libc::prlimit(self.child.id() as i32, libc::RLIMIT_NOFILE, &none, std::ptr::null_mut())
+        };
+        assert_eq!(done, 0);
     }
 
     /// Waits for the end: status and standard error.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use crate::glob;
 use crate::resp::{Reply, number};
 use crate::store::{Bytes, Score, Sorted, Store, WrongType};
 
@@ -76,6 +77,7 @@ enum Failure {
     NotAFloat,
     Syntax,
     BadExpiry,
+    NoDatabase,
     NoCommand,
 }
 
@@ -100,6 +102,7 @@ pub(crate) fn run(store: &mut Store, command: &[&[u8]], out: &mut Vec<u8>) {
         Failure::NotAFloat => out.error("ERR value is not a valid float"),
         Failure::Syntax => out.error("ERR syntax error"),
         Failure::BadExpiry => out.error("ERR invalid expire time"),
+        Failure::NoDatabase => out.error("ERR DB index is out of range"),
         Failure::NoCommand => {
             let name = String::from_utf8_lossy(command[0]).escape_debug().to_string().to_lowercase();
             if NAMES.contains(&name.to_uppercase().as_str()) {
@@ -120,13 +123,10 @@ fn carry_out(store: &mut Store, name: &[u8], args: &[&[u8]], out: &mut Vec<u8>) 
         // The connection and the server.
         (b"PING", []) => out.simple("PONG"),
         (b"PING" | b"ECHO", [text]) => out.bulk(text),
-        (b"SELECT", [_]) | (b"CLIENT", [_, ..]) => out.simple("OK"),
-        (b"COMMAND", _) => out.array(0),
-        (b"CONFIG", [_, names @ ..]) => {
-            // Clients want to know about persistence: there is none.
-            out.array(2 * names.len());
-            names.iter().for_each(|name| [*name, b""].iter().for_each(|text| out.bulk(text)));
-        }
+        (b"SELECT", [b"0"]) => out.simple("OK"),
+        (b"SELECT", [n]) => return Err(integer(n).err().unwrap_or(Failure::NoDatabase)),
+        (b"CLIENT" | b"COMMAND" | b"CONFIG", [which, rest @ ..]) => about(name, which, rest, out)?,
+        (b"COMMAND", []) => out.array(0),
         (b"INFO", _) => out.bulk(b"# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n"),
         (b"DBSIZE", []) => out.count(store.len()),
         (b"FLUSHALL" | b"FLUSHDB", _) => {
@@ -138,12 +138,12 @@ fn carry_out(store: &mut Store, name: &[u8], args: &[&[u8]], out: &mut Vec<u8>) 
         (b"DEL", [_, ..]) => out.count(args.iter().filter(|key| store.remove(key)).count()),
         (b"EXISTS", [_, ..]) => out.count(args.iter().filter(|key| store.contains(key)).count()),
         (b"TYPE", [key]) => out.simple(store.type_of(key)),
-        (b"KEYS", [b"*"]) => {
+        (b"KEYS", [pattern]) => {
             store.sweep();
-            out.array(store.len());
-            store.keys().for_each(|key| out.bulk(key));
+            let keys: Vec<_> = store.keys().filter(|key| glob::matches(pattern, key)).collect();
+            out.array(keys.len());
+            keys.iter().for_each(|key| out.bulk(key));
         }
-        (b"KEYS", [_]) => return Err(Failure::Syntax),
         (b"EXPIRE" | b"PEXPIRE", [key, time]) => {
             let unit = if name[0] == b'P' { 1 } else { 1000 };
             let expires = Some(after(integer(time)?, unit)?);
@@ -372,6 +372,25 @@ fn add(store: &mut Store, key: &[u8], by: i64, out: &mut Vec<u8>) -> Result<(), 
     let sum = before.checked_add(by).ok_or(Failure::NotAnInteger)?;
     store.change(key, |text: &mut Bytes| *text = sum.to_string().into_bytes())?;
     out.integer(sum);
+    Ok(())
+}
+
+/// What clients ask about the server and themselves, and tell it.
+fn about(name: &[u8], which: &[u8], rest: &[&[u8]], out: &mut Vec<u8>) -> Result<(), Failure> {
+    match (name, which.to_ascii_uppercase().as_slice()) {
+        // A goroutine a client.
+        (b"CLIENT", b"ID") => out.line(b':', &gort::current().id().to_string()),
+        (b"CLIENT", b"SETNAME" | b"SETINFO") => out.simple("OK"),
+        (b"COMMAND", b"COUNT") => out.count(NAMES.len()),
+        (b"COMMAND", b"DOCS" | b"INFO") => out.array(0),
+        // Mostly about persistence: there is none.
+        (b"CONFIG", b"GET") => {
+            out.array(2 * rest.len());
+            rest.iter().for_each(|name| [*name, b""].iter().for_each(|text| out.bulk(text)));
+        }
+        (b"CONFIG", b"SET" | b"RESETSTAT") => out.simple("OK"),
+        _ => return Err(Failure::Syntax),
+    }
     Ok(())
 }
 

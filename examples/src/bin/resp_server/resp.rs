@@ -1,40 +1,66 @@
 //! The protocol of Redis, as far as clients speak it: a command is an array of strings, or a line of words.
 
-/// The longest string, and the most of them in a command.
-const MAX_BULK: usize = 64 << 20;
-const MAX_ARGS: usize = 1 << 20;
+use std::ops::Range;
+
+/// The longest command, and the most words in it.
+const MAX_COMMAND: usize = 64 << 20;
+const MAX_WORDS: usize = 1 << 20;
 const MAX_LINE: usize = 64 << 10;
 
 /// A command's words, and the bytes that it takes.
 pub(crate) type Command<'a> = (Vec<&'a [u8]>, usize);
 
-/// The first command; none if it is not all there yet. An error ends the connection.
-pub(crate) fn parse(input: &[u8]) -> Result<Option<Command<'_>>, &'static str> {
-    if input.first() != Some(&b'*') {
-        let Some((line, end)) = line(input, 0)? else { return Ok(None) };
-        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        return Ok(Some((words.collect(), end)));
-    }
-    let Some((count, mut at)) = line(input, 1)? else { return Ok(None) };
-    let count = number::<usize>(count).filter(|&n| n <= MAX_ARGS).ok_or("invalid multibulk length")?;
-    let mut args = Vec::with_capacity(count.min(64));
-    for _ in 0..count {
-        match input.get(at) {
-            None => return Ok(None),
-            Some(b'$') => {}
-            Some(_) => return Err("expected '$'"),
+/// Takes commands out of what has come. Of one that is not all there it keeps what it has seen, so that each byte is
+/// looked at once.
+#[derive(Default)]
+pub(crate) struct Parser {
+    /// How many words there will be, when that is known.
+    count: Option<usize>,
+    words: Vec<Range<usize>>,
+    /// Where what comes after them begins.
+    at: usize,
+}
+
+impl Parser {
+    /// The command that `input` begins with; none if it is not all there yet, in which case it is to be there the
+    /// next time too. An error ends the connection.
+    pub(crate) fn parse<'a>(&mut self, input: &'a [u8]) -> Result<Option<Command<'a>>, &'static str> {
+        if input.first() != Some(&b'*') {
+            let Some((line, end)) = line(input, 0)? else { return Ok(None) };
+            let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+            return Ok(Some((words.collect(), end)));
         }
-        let Some((length, begin)) = line(input, at + 1)? else { return Ok(None) };
-        let length = number::<usize>(length).filter(|&n| n <= MAX_BULK).ok_or("invalid bulk length")?;
-        let end = begin + length;
-        let Some(rest) = input.get(end..end + 2) else { return Ok(None) };
-        if rest != b"\r\n" {
-            return Err("expected the end of a string");
+        let count = match self.count {
+            Some(count) => count,
+            None => {
+                let Some((count, at)) = line(input, 1)? else { return Ok(None) };
+                self.at = at;
+                let count = number(count).filter(|&n| n <= MAX_WORDS).ok_or("invalid multibulk length")?;
+                *self.count.insert(count)
+            }
+        };
+        while self.words.len() < count {
+            match input.get(self.at) {
+                None => return Ok(None),
+                Some(b'$') => {}
+                Some(_) => return Err("expected '$'"),
+            }
+            let Some((length, begin)) = line(input, self.at + 1)? else { return Ok(None) };
+            let length: usize = number(length).ok_or("invalid bulk length")?;
+            let end = begin.saturating_add(length);
+            if end > MAX_COMMAND {
+                return Err("too big a command");
+            }
+            let Some(rest) = input.get(end..end + 2) else { return Ok(None) };
+            if rest != b"\r\n" {
+                return Err("expected the end of a string");
+            }
+            self.words.push(begin..end);
+            self.at = end + 2;
         }
-        args.push(&input[begin..end]);
-        at = end + 2;
+        let Self { words, at, .. } = std::mem::take(self);
+        Ok(Some((words.into_iter().map(|word| &input[word]).collect(), at)))
     }
-    Ok(Some((args, at)))
 }
 
 /// The line that begins at `at`, without its end, and where the next one begins.
