@@ -155,7 +155,8 @@ fn arms_are_removed_from_many() {
                     assert!(removed.is_err(), "{wrong} is not there");
                 }
             }
-            channels.iter().for_each(|(_, rx)| drop(rx.try_iter().count()));
+            let unseen: usize = channels.iter().map(|(_, rx)| rx.try_iter().count()).sum();
+            assert_eq!(unseen, next - left.len(), "of arms that are gone");
         }
     }
 }
