@@ -1,6 +1,5 @@
-//! A goroutine has used up its stack: the report, and status 2.
-//!
-//! So is one whose call on the system stack has used up that ([`crate::blocking_on_system_stack`]).
+//! A goroutine has used up its stack, or its call on the system stack has used up that
+//! ([`crate::blocking_on_system_stack`]): the report, and status 2.
 //!
 //! The guard at the low end of the stack faults, and the handler runs on the M's signal stack. It writes the header and
 //! the innermost return addresses, and leaves the names to sysmon ([`super::last_words`]).
