@@ -184,10 +184,10 @@ fn serve_once(address: &str, answer: &'static str) -> (u16, std::thread::JoinHan
 #[test]
 fn fetch_by_name_and_without_a_port() {
     let (port, server) = serve_once("127.0.0.1:0", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-    let url = format!("http://localhost:{port}/a?b");
+    let url = format!("http://localhost:{port}?a#b");
     let output = example("fetch").arg(&url).output().unwrap();
     assert_eq!((stdout(&output), stderr(&output)), (format!("200        5 {url}\n"), String::new()));
-    let expected = format!("GET /a?b HTTP/1.0\r\nHost: localhost:{port}\r\nUser-Agent: gort-fetch\r\n\r\n");
+    let expected = format!("GET /?a HTTP/1.0\r\nHost: localhost:{port}\r\nUser-Agent: gort-fetch\r\n\r\n");
     assert_eq!(server.join().unwrap(), expected);
     // Whatever there is at port 80, or nothing; and a name that cannot be.
     let unknown = format!("http://{}/", "x".repeat(64));

@@ -89,8 +89,9 @@ fn main() -> ExitCode {
 fn fetch(url: &str, deadline: Instant) -> io::Result<(u16, u64)> {
     let invalid = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
     let rest = url.strip_prefix("http://").ok_or_else(|| invalid("not an http:// URL"))?;
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let path = if path.is_empty() { "/" } else { path };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let slash = if path.starts_with('/') { "" } else { "/" };
     if host.is_empty() || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(invalid("not a URL"));
     }
@@ -100,7 +101,7 @@ fn fetch(url: &str, deadline: Instant) -> io::Result<(u16, u64)> {
     stream.set_deadline(Some(deadline))?;
 
     // With version 1.0 the server closes when it is done, and sends no chunks.
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: gort-fetch\r\n\r\n");
+    let request = format!("GET {slash}{path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: gort-fetch\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut reply = BufReader::new(stream);
     let (mut head, mut lines) = (Vec::new(), reply.by_ref().take(MAX_HEAD));

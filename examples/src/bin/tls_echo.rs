@@ -18,14 +18,14 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gort::go;
 use gort::net::{TcpListener, TcpStream};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// How long a client may be silent.
+/// How long a client may take to say something and to hear it back, the handshake included.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[gort::main]
@@ -84,11 +84,14 @@ fn serve(address: &str, config: &Arc<ServerConfig>) -> io::Result<std::convert::
 /// The whole life of a connection; the handshake is done by the first read.
 fn echo(stream: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Error>> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
     let mut tls = StreamOwned::new(ServerConnection::new(config)?, stream);
     let mut chunk = vec![0; 16 << 10];
-    while let n @ 1.. = tls.read(&mut chunk)? {
+    loop {
+        tls.sock.set_deadline(Some(Instant::now() + PATIENCE))?;
+        let n = tls.read(&mut chunk)?;
+        if n == 0 {
+            break;
+        }
         tls.write_all(&chunk[..n])?;
     }
     tls.conn.send_close_notify();
