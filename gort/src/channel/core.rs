@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
 
+use super::buffer;
 use super::readiness::{Readiness, may_go_on};
 use super::token;
 use super::{Receiver, Sender, TryRecvError, TrySendError};
@@ -26,18 +27,6 @@ use crate::g::wait_reason::WaitReason;
 use crate::primitive::{Arc, AtomicUsize, Ordering, UnsafeCell};
 use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, WaitQueue};
-
-/// Of a buffer that has become large, what it keeps.
-const KEEP_BYTES: usize = 16 << 10;
-
-/// A bound up to this size is allocated whole with its channel: no send allocates.
-const WHOLE_BYTES: usize = 1 << 20;
-
-/// How many messages a buffer has memory for from the first to the last: all that are possible, or of a bound that is
-/// large a few. Such a bound is a limit, not a promise that it will be used.
-fn reserved<T>(cap: usize) -> usize {
-    if cap.saturating_mul(size_of::<T>()) <= WHOLE_BYTES { cap } else { cap.min(256) }
-}
 
 /// See the module.
 #[repr(C)]
@@ -100,7 +89,7 @@ pub(super) enum Got {
 
 impl<T> Chan<T> {
     pub(crate) fn create(cap: Option<usize>) -> (Sender<T>, Receiver<T>) {
-        let fixed = reserved::<T>(cap.unwrap_or(0));
+        let fixed = buffer::reserved::<T>(cap.unwrap_or(0));
         let chan = Arc::new(Self {
             lock: BiasedLock::new(),
             inner: UnsafeCell::new(Inner {
@@ -108,7 +97,7 @@ impl<T> Chan<T> {
                 recvq: WaitQueue::new(),
                 sendq: WaitQueue::new(),
                 watchq: WaitQueue::new(),
-                keep: fixed.max(KEEP_BYTES / size_of::<T>().max(1)),
+                keep: buffer::kept::<T>(fixed),
                 spare: None,
                 promised: 0,
                 closed: false,
@@ -281,7 +270,7 @@ impl<T> Chan<T> {
             if sender.is_none() {
                 self.sendable.set();
             }
-            inner.give_back();
+            buffer::give_back(&mut inner.buf, inner.keep);
             // SAFETY: the lock is held.
             unsafe { self.unlock_changed() };
             if let Some(sender) = sender {
@@ -449,23 +438,6 @@ impl<T> Inner<T> {
             unsafe { to.copy_from_nonoverlapping(first, 1) };
             std::mem::forget(self.buf.pop_front());
         }
-    }
-
-    /// Gives back half of a buffer of which little more than an eighth is used: it has to be filled to twice that, or
-    /// emptied by half, before it is moved again.
-    #[inline(always)]
-    fn give_back(&mut self) {
-        // A buffer of nothing has room without end.
-        if size_of::<T>() != 0 && self.buf.capacity() > self.keep && self.buf.len() < self.buf.capacity() / 8
-        {
-            self.shrink();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn shrink(&mut self) {
-        self.buf.shrink_to(self.keep.max(self.buf.capacity() / 2));
     }
 
     /// A place has become free: the longest-waiting sender's message, or promise of one, takes it.

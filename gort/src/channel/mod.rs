@@ -17,6 +17,7 @@
 //! ```
 
 mod blocking;
+mod buffer;
 mod commit;
 mod core;
 mod err;
