@@ -172,8 +172,8 @@ pub(crate) struct Sched {
     pub(crate) net_poller: AtomicPtr<M>,
     /// Whether that M was given a P, and called, and has not noticed yet.
     pub(crate) net_called: AtomicBool,
-    /// Whether a thread was seen that may have blocked; see `watch`.
-    pub(crate) suspect: AtomicBool,
+    /// The P whose thread was seen to have blocked, as [`watch::suspicion`] says it; 0 for none.
+    pub(crate) suspect: AtomicU64,
     /// Whether sysmon sleeps until told.
     pub(crate) sysmon_sleeps: AtomicBool,
     pub(crate) sysmon: crate::note::Note,
@@ -216,7 +216,7 @@ pub(crate) static SCHED: Sched = Sched {
     net_poller: AtomicPtr::new(ptr::null_mut()),
     net_called: AtomicBool::new(false),
     helped: AtomicBool::new(false),
-    suspect: AtomicBool::new(false),
+    suspect: AtomicU64::new(0),
     sysmon_sleeps: AtomicBool::new(false),
     sysmon: crate::note::Note::new(),
     coarse: AtomicU32::new(0),

@@ -59,6 +59,8 @@ pub(crate) struct P {
     pub(crate) lone_skip: Cell<u32>,
     /// Where the switches stood when sockets were last thought of; see `poller::is_due`.
     pub(crate) net_switches: Cell<u32>,
+    /// After how many further ones they are thought of again.
+    pub(super) net_after: Cell<u32>,
     /// When its owner last thought of sockets.
     pub(crate) net_looked: AtomicU64,
     /// What it has seen of the next P.
@@ -90,6 +92,7 @@ impl P {
             finished: AtomicU64::new(0),
             lone_skip: Cell::new(0),
             net_switches: Cell::new(0),
+            net_after: Cell::new(0),
             net_looked: AtomicU64::new(0),
             watch: Cell::default(),
             timer_hold: Cell::new(0),

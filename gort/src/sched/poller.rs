@@ -32,6 +32,8 @@ use crate::sys::clock::{self, NEVER};
 
 /// Switches after which a busy P looks at sockets. Go: 61 for the global queue.
 const SWITCHES: u32 = 61;
+/// Switches after which it looks at the next P meanwhile; see [`watch`].
+const WATCHES: u32 = 12;
 /// Nanoseconds between two such looks at least: switches may be short, and a look costs dozens of them.
 const OFTEN: u64 = 20_000;
 /// Nanoseconds after its last look when a P does not look by itself any more. [`SWITCHES`] turns of a server that
@@ -43,18 +45,31 @@ const MANY: usize = 8;
 /// Whether a busy P should look at sockets now. The owner asks at each pick.
 #[inline]
 pub(super) fn is_due(pp: &'static P) -> bool {
-    pp.runq.switches().wrapping_sub(pp.net_switches.get()) >= SWITCHES && is_time(pp)
+    pp.runq.switches().wrapping_sub(pp.net_switches.get()) >= pp.net_after.get() && is_time(pp)
 }
 
+/// A number of switches is a reason to look at the clock.
 #[cold]
 fn is_time(pp: &'static P) -> bool {
     let now = clock::nanotime();
+    watch::look(pp, now);
+    let after = pp.net_after.get();
+    if after < SWITCHES {
+        pp.net_after.set(after + WATCHES);
+        return false;
+    }
     let due = netpoll::last_poll() + OFTEN <= now;
     if !due {
-        pp.net_looked.store(now, Ordering::Relaxed);
-        pp.net_switches.set(pp.runq.switches());
+        looked(pp, now);
     }
     due
+}
+
+/// The owner of a P looks at sockets, or need not.
+fn looked(pp: &'static P, now: u64) {
+    pp.net_switches.set(pp.runq.switches());
+    pp.net_after.set(WATCHES);
+    pp.net_looked.store(now, Ordering::Relaxed);
 }
 
 /// Readies to this P what can go on now; whether there was anything. On g0.
@@ -62,8 +77,7 @@ fn is_time(pp: &'static P) -> bool {
 pub(super) fn poll_now(mp: &'static M, pp: &'static P) -> bool {
     debug_assert!(mp.p().is_some_and(|own| ptr::eq(own, pp)));
     let now = clock::nanotime();
-    pp.net_switches.set(pp.runq.switches());
-    pp.net_looked.store(now, Ordering::Relaxed);
+    looked(pp, now);
     netpoll::polled(now);
     watch::look(pp, now);
     let mut ready = Ready::new();

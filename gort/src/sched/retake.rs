@@ -145,7 +145,7 @@ impl Retake {
         let mut running = false;
         let mut calm = true;
         let elapsed = now - std::mem::replace(&mut self.round, now);
-        let told = SCHED.suspect.swap(false, Ordering::Relaxed);
+        let told = SCHED.suspect.swap(0, Ordering::Relaxed);
         for (i, pp) in SCHED.all_ps().enumerate() {
             if self.ticks.len() <= i {
                 self.ticks.push(Tick::default());
@@ -168,14 +168,17 @@ impl Retake {
             tick.slice(pp, now);
             let switched = tick.switched(pp, now);
             let same = switched == 0;
+            let suspected = told != 0 && told == watch::suspicion(pp, tick.switches);
             work_anywhere |= queued;
             slow |= queued && u64::from(switched) * LONG_TURN < elapsed;
             let mode = mp.claim.mode();
             let before = tick.mode.replace(mode);
             let retired = pp.attention.load(Ordering::Relaxed) & RETIRE != 0;
             let work = queued || global || due;
-            let thread = if tick.has_work(work) {
-                tick.look(mp, elapsed, same || told || !watch::is_watched(pp, now))
+            let thread = if suspected && is_asleep(mp) {
+                Thread::Sleeps { still: true }
+            } else if tick.has_work(work) {
+                tick.look(mp, elapsed, same || !watch::is_watched(pp, now))
             } else {
                 tick.forget()
             };
@@ -192,7 +195,8 @@ impl Retake {
                 continue;
             }
             suspect |= asleep;
-            let slept = same && thread == Thread::Sleeps { still: true };
+            // Who was suspected stands still for long enough.
+            let slept = (same || suspected) && thread == Thread::Sleeps { still: true };
             let late = queued || global_late || due;
             let reason = if retired {
                 Reason::Retired
@@ -247,6 +251,11 @@ impl Retake {
             );
         }
     }
+}
+
+/// Whether the M's thread is.
+fn is_asleep(mp: &'static M) -> bool {
+    thread::is_asleep(mp.tid.load(Ordering::Relaxed))
 }
 
 impl Tick {

@@ -10,7 +10,7 @@ use crate::sys::thread;
 
 /// Nanoseconds between two looks, and how long the other has stood still when the kernel is asked first. Twice that
 /// until it is asked again, and so on, as one that computes stands still too.
-const EACH: u64 = 100_000;
+const EACH: u64 = 60_000;
 /// How often it is asked; sysmon sees to what stands still for longer.
 const ASKS: u32 = 3;
 /// Nanoseconds after its last look at sockets when a P does not watch any more. Its thread may have had no processor.
@@ -26,6 +26,11 @@ pub(super) struct Watch {
     asked: u32,
     /// Where the clock of the other's thread stood when the kernel said that it is runnable.
     runnable_at: Option<u64>,
+}
+
+/// That this P stands still since so many switches. Not 0.
+pub(super) fn suspicion(pp: &'static P, switches: u32) -> u64 {
+    u64::from(pp.id + 1) << 32 | u64::from(switches)
 }
 
 /// Whether another P looks at this one. For sysmon.
@@ -62,7 +67,7 @@ fn look_now(pp: &'static P, now: u64) {
             if is_blocked(next, &mut seen.runnable_at) {
                 seen.asked = ASKS;
                 // Relaxed: the note synchronises.
-                SCHED.suspect.store(true, Ordering::Relaxed);
+                SCHED.suspect.store(suspicion(next, switches), Ordering::Relaxed);
                 SCHED.sysmon.wakeup();
             }
         }
