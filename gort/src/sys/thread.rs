@@ -1,7 +1,9 @@
 //! Operating-system threads: making one, its stack bounds, its signal mask, its signal stack.
 
+use std::ffi::OsStr;
 use std::io::{self, Read as _};
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt as _;
 use std::ptr;
 
 /// A saved signal mask.
@@ -154,10 +156,15 @@ pub(crate) fn waits(tid: i32) -> bool {
     matches!(state(tid), Some(b'S' | b'D'))
 }
 
-/// The letter that proc_pid_stat(5) explains.
+/// The letter that proc_pid_stat(5) explains. Asked for often: allocates nothing.
 fn state(tid: i32) -> Option<u8> {
+    let mut path = [0u8; 40];
+    let mut rest = &mut path[..];
+    std::io::Write::write_fmt(&mut rest, format_args!("/proc/self/task/{tid}/stat")).ok()?;
+    let left = rest.len();
+    let path = OsStr::from_bytes(&path[..path.len() - left]);
     let mut text = [0u8; 256];
-    let mut file = std::fs::File::open(format!("/proc/self/task/{tid}/stat")).ok()?;
+    let mut file = std::fs::File::open(path).ok()?;
     let n = file.read(&mut text).ok()?;
     // It follows the name, which stands in parentheses and may hold any byte.
     let end = text[..n].iter().rposition(|&b| b == b')')?;
