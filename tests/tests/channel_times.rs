@@ -122,6 +122,16 @@ fn at_delivers_the_very_time() {
             assert_eq!(at(when).recv(), Ok(when));
             assert!(Instant::now() >= when, "early");
         }
+        // A deadline at that very time is in time.
+        for _ in 0..20 {
+            let when = Instant::now() + MS / 10;
+            assert_eq!(at(when).recv_deadline(when), Ok(when));
+            let rx = at(when + MS / 10);
+            let mut select = Select::new();
+            select.recv(&rx);
+            assert_eq!(select.ready_deadline(when + MS / 10), Ok(0));
+            assert_eq!(select.select_deadline(when + MS / 10).unwrap().recv(&rx), Ok(when + MS / 10));
+        }
     });
 }
 
@@ -384,15 +394,20 @@ fn receivers_share_ticks() {
         move || {
             let mut times = Vec::new();
             for i in 0..20 {
+                let begun = Instant::now();
                 let got = match i % 4 {
                     0 => rx.recv().ok(),
                     1 => rx.recv_timeout(period * 3).ok(),
                     2 => rx.try_recv().ok(),
                     _ => gort::select! {
                         recv(rx) -> time => time.ok(),
+                        // Alone it would be a `recv_timeout`.
+                        recv(never::<()>()) -> _ => None,
                         default(period * 3) => None,
                     },
                 };
+                // Others take what it has waited for.
+                assert!(got.is_some() || i % 4 == 2 || begun.elapsed() >= period * 3, "gave up early");
                 assert!(got.is_none_or(|time| Instant::now() >= time), "early");
                 times.extend(got);
             }

@@ -8,6 +8,7 @@ use super::{Receiver, RecvTimeoutError, Select, SendTimeoutError, Sender, TryRec
 use crate::sched::{check, time_comes, waiters_are_threads};
 
 mod ready;
+mod timed;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -15,7 +15,7 @@ pub(crate) struct At {
 
 /// Delivers one message each period. Late receivers get one message for all that they have missed.
 pub(crate) struct Tick {
-    /// Not after `start_ns`, so that no message lies in its receiver's future.
+    /// `start_ns` as an instant.
     start: Instant,
     start_ns: u64,
     period: u64,
@@ -50,9 +50,12 @@ impl At {
 
 impl Tick {
     pub(crate) fn new(period: Duration) -> Self {
-        let period = u64::try_from(period.as_nanos()).unwrap_or(NEVER);
         let start = Instant::now();
-        let start_ns = clock::nanotime();
+        Self::starting(start, clock::at(start), period)
+    }
+
+    fn starting(start: Instant, start_ns: u64, period: Duration) -> Self {
+        let period = u64::try_from(period.as_nanos()).unwrap_or(NEVER);
         Self { start, start_ns, period, next: AtomicU64::new(start_ns.saturating_add(period)) }
     }
 
@@ -113,6 +116,16 @@ impl Tick {
 mod tests {
     use super::*;
 
+    /// A time-out at the very time of a tick is in time for it.
+    #[test]
+    fn ticks_are_due_at_their_times() {
+        for _ in 0..100 {
+            let tick = Tick::new(Duration::from_micros(10));
+            let (due, time) = tick.take_next(NEVER).expect("no deadline");
+            assert_eq!(clock::at(time), due);
+        }
+    }
+
     /// A tick that came at this moment was after the receiver's clock.
     #[test]
     fn tick_came_from_the_future() {
@@ -133,6 +146,10 @@ mod models {
 
     const PERIOD: u64 = 10;
 
+    fn ticks(period: u64) -> Tick {
+        Tick::starting(Instant::now(), 0, Duration::from_nanos(period))
+    }
+
     /// What two receivers get at the same time; the clock stands at 0.
     fn two<T: Send + Sync + 'static, R: 'static>(times: T, receive: fn(&T) -> R) -> [R; 2] {
         let times = Arc::new(times);
@@ -145,7 +162,7 @@ mod models {
     #[test]
     fn lost_tick_overran_the_deadline() {
         check(3, || {
-            let tick = Tick::new(Duration::from_nanos(PERIOD));
+            let tick = ticks(PERIOD);
             let mut due = two(tick, |tick| tick.take_next(2 * PERIOD - 1).map(|(due, _)| due));
             due.sort();
             assert_eq!(due, [None, Some(PERIOD)]);
@@ -156,7 +173,7 @@ mod models {
     #[test]
     fn ticks_are_claimed_once() {
         check(3, || {
-            let tick = Tick::new(Duration::from_nanos(PERIOD));
+            let tick = ticks(PERIOD);
             let mut due = two(tick, |tick| tick.take_next(NEVER).map(|(due, _)| due));
             due.sort();
             assert_eq!(due, [Some(PERIOD), Some(2 * PERIOD)]);
@@ -167,7 +184,7 @@ mod models {
     #[test]
     fn tick_without_a_period_was_not_there() {
         check(3, || {
-            let tick = Tick::new(Duration::ZERO);
+            let tick = ticks(0);
             time_comes();
             let got = two(tick, |tick| tick.take().is_some());
             assert_eq!(got, [true, true]);

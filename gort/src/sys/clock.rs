@@ -2,7 +2,8 @@
 //!
 //! A mode with virtual time replaces these functions and nothing else.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// A time that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -26,9 +27,28 @@ pub(crate) fn later(now: u64, d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).ok().and_then(|d| now.checked_add(d)).unwrap_or(NEVER)
 }
 
+/// One moment as an instant and as a time, for all conversions: the same instant is the same time, whenever it is asked
+/// for.
+static ORIGIN: OnceLock<(Instant, u64)> = OnceLock::new();
+
+fn origin() -> (Instant, u64) {
+    *ORIGIN.get_or_init(|| {
+        // The time is read after the instant, so that nothing is early; of some attempts, that which makes it least late.
+        let attempts = (0..8).map(|_| (Instant::now(), nanotime(), Instant::now()));
+        attempts
+            .min_by_key(|(begin, _, end)| *end - *begin)
+            .map(|(begin, time, _)| (begin, time))
+            .expect("eight")
+    })
+}
+
 /// The time `when`.
-pub(crate) fn at(when: std::time::Instant) -> u64 {
-    after(when.saturating_duration_since(std::time::Instant::now()))
+pub(crate) fn at(when: Instant) -> u64 {
+    let (instant, time) = origin();
+    match when.checked_duration_since(instant) {
+        Some(d) => later(time, d),
+        None => u64::try_from((instant - when).as_nanos()).map_or(0, |d| time.saturating_sub(d)),
+    }
 }
 
 /// `when` as the timespec of an absolute wait.
@@ -72,6 +92,25 @@ pub(crate) fn minutes_since(since: u32, now: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants() {
+        let now = Instant::now();
+        for n in [0, 1, 999, 1_000_000_007, 86_400_000_000_000] {
+            let d = Duration::from_nanos(n);
+            assert_eq!(at(now + d), at(now) + n);
+            // A machine may have been started a moment ago.
+            if let Some(before) = now.checked_sub(d) {
+                assert_eq!(at(before), at(now).saturating_sub(n));
+            }
+        }
+        assert!((at(now)..).contains(&at(Instant::now())));
+        for _ in 0..1000 {
+            let when = Instant::now() + Duration::from_nanos(300);
+            while nanotime() < at(when) {}
+            assert!(Instant::now() >= when, "early");
+        }
+    }
 
     #[test]
     fn minutes() {
