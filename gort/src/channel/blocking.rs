@@ -18,6 +18,7 @@ use crate::wait::{Popped, Waiter};
 impl<T> Chan<T> {
     /// Sends; waits for room, or with capacity 0 for a receiver.
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         park::check_preempt();
         match self.attempt_send(message) {
@@ -48,6 +49,7 @@ impl<T> Chan<T> {
     }
 
     /// Sends; waits until `deadline` for room, or with capacity 0 for a receiver.
+    #[track_caller]
     pub(crate) fn send_until(&self, mut message: T, deadline: u64) -> Result<(), SendTimeoutError<T>> {
         if deadline == NEVER {
             return self.send(message).map_err(|e| SendTimeoutError::Disconnected(e.into_inner()));
@@ -85,6 +87,7 @@ impl<T> Chan<T> {
 
     /// Receives; waits for a message. `None` when there will never be one.
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn recv(&self) -> Option<T> {
         park::check_preempt();
         let mut place = MaybeUninit::uninit();
@@ -127,6 +130,7 @@ impl<T> Chan<T> {
     }
 
     /// Receives; waits until `deadline` for a message.
+    #[track_caller]
     pub(crate) fn recv_until(&self, deadline: u64) -> Result<T, RecvTimeoutError> {
         if deadline == NEVER {
             return self.recv().ok_or(RecvTimeoutError::Disconnected);
@@ -138,6 +142,7 @@ impl<T> Chan<T> {
     }
 
     /// `Ok` if a message has been put into `place`.
+    #[track_caller]
     fn recv_until_into(&self, deadline: u64, place: &mut MaybeUninit<T>) -> Result<(), RecvTimeoutError> {
         park::check_preempt();
         loop {

@@ -74,6 +74,7 @@ impl<T> Iterator for Iter<'_, T> {
     type Item = T;
 
     #[inline]
+    #[track_caller]
     fn next(&mut self) -> Option<T> {
         self.receiver.next_message()
     }
@@ -91,6 +92,7 @@ impl<T> Iterator for IntoIter<T> {
     type Item = T;
 
     #[inline]
+    #[track_caller]
     fn next(&mut self) -> Option<T> {
         self.receiver.next_message()
     }

@@ -61,6 +61,7 @@ impl<T> Receiver<T> {
         }
     }
 
+    #[track_caller]
     fn recv_until(&self, deadline: u64) -> Result<T, RecvTimeoutError> {
         let timed_out = |until: u64| {
             park::check_preempt();
@@ -109,12 +110,14 @@ impl<T> Receiver<T> {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         self.next_message().ok_or(RecvError)
     }
 
     /// One function with its callers, down to the switch; see `gopark_inline`.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn next_message(&self) -> Option<T> {
         match &self.flavor {
             Flavor::Chan(chan) => chan.recv(),
@@ -134,6 +137,7 @@ impl<T> Receiver<T> {
     /// assert!(rx.recv_timeout(std::time::Duration::from_millis(1)).unwrap_err().is_timeout());
     /// # });
     /// ```
+    #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_until(clock::after(timeout))
     }
@@ -153,6 +157,7 @@ impl<T> Receiver<T> {
     /// assert!(rx.recv_deadline(now).unwrap_err().is_timeout());
     /// # });
     /// ```
+    #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_until(clock::at(deadline))
     }

@@ -50,6 +50,7 @@ impl<T> Sender<T> {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.chan.send(message)
     }
@@ -68,6 +69,7 @@ impl<T> Sender<T> {
     /// assert_eq!(e.into_inner(), 7);
     /// # });
     /// ```
+    #[track_caller]
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.chan.send_until(message, clock::after(timeout))
     }
@@ -86,6 +88,7 @@ impl<T> Sender<T> {
     /// assert_eq!(tx.send_deadline(2, now).unwrap_err().into_inner(), 2);
     /// # });
     /// ```
+    #[track_caller]
     pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.chan.send_until(message, clock::at(deadline))
     }

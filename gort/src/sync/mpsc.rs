@@ -122,6 +122,7 @@ impl<T> Sender<T> {
     /// drop(rx);
     /// assert_eq!(tx.send(2).unwrap_err().0, 2);
     /// ```
+    #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
         self.tx.send(t).map_err(|e| SendError(e.0))
     }
@@ -141,6 +142,7 @@ impl<T> SyncSender<T> {
     /// assert_eq!(rx.iter().sum::<i32>(), 6);
     /// # });
     /// ```
+    #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
         self.tx.send(t).map_err(|e| SendError(e.0))
     }
@@ -187,6 +189,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.recv(), Ok(1));
     /// assert!(rx.recv().is_err(), "all senders are gone");
     /// ```
+    #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         self.rx.recv().map_err(|_| RecvError)
     }
@@ -225,6 +228,7 @@ impl<T> Receiver<T> {
     /// let (_tx, rx) = channel::<i32>();
     /// assert_eq!(rx.recv_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout));
     /// ```
+    #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.rx.recv_timeout(timeout).map_err(|e| match e {
             channel::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
@@ -309,6 +313,7 @@ pub struct IntoIter<T> {
 impl<T> Iterator for Iter<'_, T> {
     type Item = T;
 
+    #[track_caller]
     fn next(&mut self) -> Option<T> {
         self.rx.recv().ok()
     }
@@ -325,6 +330,7 @@ impl<T> Iterator for TryIter<'_, T> {
 impl<T> Iterator for IntoIter<T> {
     type Item = T;
 
+    #[track_caller]
     fn next(&mut self) -> Option<T> {
         self.rx.recv().ok()
     }

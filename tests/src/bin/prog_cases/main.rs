@@ -133,6 +133,33 @@ mod no_runtime {
             "no_runtime_blocking" => gort::blocking(|| ()),
             "no_runtime_blocking_on_system_stack" => gort::blocking_on_system_stack(|| ()),
             "no_runtime_block_on" => gort::block_on(std::future::pending()),
+            name if name.starts_with("no_runtime_channel_") => channels(name),
+            name if name.starts_with("no_runtime_mpsc_") => mpsc(name),
+            _ => unreachable!("{name}"),
+        }
+    }
+
+    fn channels(name: &str) {
+        let (tx, rx) = gort::channel::bounded(1);
+        match name {
+            "no_runtime_channel_recv" => drop(rx.recv()),
+            "no_runtime_channel_recv_timeout" => drop(rx.recv_timeout(gort::time::Duration::ZERO)),
+            "no_runtime_channel_send" => drop(tx.send(())),
+            "no_runtime_channel_send_timeout" => drop(tx.send_timeout((), gort::time::Duration::ZERO)),
+            "no_runtime_channel_next" => drop(rx.iter().next()),
+            _ => unreachable!("{name}"),
+        }
+    }
+
+    fn mpsc(name: &str) {
+        let (sync_tx, rx) = mpsc::sync_channel(1);
+        let (tx, _rx) = mpsc::channel();
+        match name {
+            "no_runtime_mpsc_recv" => drop(rx.recv()),
+            "no_runtime_mpsc_recv_timeout" => drop(rx.recv_timeout(gort::time::Duration::ZERO)),
+            "no_runtime_mpsc_send" => drop(tx.send(())),
+            "no_runtime_mpsc_sync_send" => drop(sync_tx.send(())),
+            "no_runtime_mpsc_next" => drop(rx.iter().next()),
             _ => unreachable!("{name}"),
         }
     }
