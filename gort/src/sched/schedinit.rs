@@ -2,6 +2,7 @@
 //!
 //! Go: proc.go `schedinit`, `mcommoninit`, `minit`; runtime1.go `check`; os_linux.go `osinit`.
 
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
@@ -150,6 +151,15 @@ pub(crate) fn procs(options: &Options) -> String {
     format!("gomaxprocs={} by {from}", SCHED.procs())
 }
 
+/// A signal stack of `size` bytes above a page that faults: a handler that goes too deep writes to nothing of others'.
+fn gsignal(size: usize) -> io::Result<*mut u8> {
+    let guard = mem::page_size();
+    let base = mem::reserve(guard + size)?;
+    // Without a guard it is as good a stack as any.
+    let _ = mem::guard(&[base as usize], guard, stack::pool::light_guards());
+    Ok(base.wrapping_add(guard))
+}
+
 /// Makes the calling thread ready to be an M: its thread-local word, its name, its signal stack and
 /// mask. Go: `minit`.
 pub(crate) fn minit(mp: &'static M) {
@@ -168,7 +178,7 @@ pub(crate) fn minit(mp: &'static M) {
     thread::set_turn(TURN);
     let size = gsignal_size();
     if mp.gsignal.get().is_null() {
-        mp.gsignal.set(mem::reserve(size).unwrap_or(std::ptr::null_mut()));
+        mp.gsignal.set(gsignal(size).unwrap_or(std::ptr::null_mut()));
     }
     if !mp.gsignal.get().is_null() {
         thread::set_sigaltstack(mp.gsignal.get(), size);

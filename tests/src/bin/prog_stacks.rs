@@ -8,6 +8,9 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -161,6 +164,68 @@ fn too_large() {
     println!("{error}");
 }
 
+/// Whether the kernel can read the byte at `address`.
+fn is_readable(address: usize) -> bool {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    // SAFETY: the kernel looks at the address for us, and says EFAULT.
+    unsafe { libc::write(writer.as_raw_fd(), address as *const libc::c_void, 1) == 1 }
+}
+
+/// Whether a mapping of ours covers `address`.
+fn is_mapped(address: usize) -> bool {
+    fs::read_to_string("/proc/self/maps").unwrap().lines().any(|line| {
+        let range = line.split(' ').next().unwrap();
+        let (lo, hi) = range.split_once('-').unwrap();
+        let bound = |text| usize::from_str_radix(text, 16).unwrap();
+        (bound(lo)..bound(hi)).contains(&address)
+    })
+}
+
+/// Below the signal stack of this thread lies a guard: nothing that is mapped by chance, and nothing that can be used.
+fn signal_stack() -> libc::pid_t {
+    // SAFETY: zeroes are a value of it; it is only written.
+    let stack = unsafe {
+        let mut stack: libc::stack_t = std::mem::zeroed();
+        assert_eq!(libc::sigaltstack(std::ptr::null(), &mut stack), 0);
+        stack
+    };
+    let lo = stack.ss_sp as usize;
+    assert_eq!(stack.ss_flags, 0, "in use or disabled");
+    assert!(is_readable(lo) && is_readable(lo + stack.ss_size - 1));
+    assert!(is_mapped(lo - 1) && !is_readable(lo - 1), "no guard below {lo:#x}");
+    // SAFETY: no arguments.
+    unsafe { libc::gettid() }
+}
+
+/// Of two threads.
+fn signal_stacks() {
+    let first = gort::spawn(|| {
+        let (_pin, first) = (gort::pin(), signal_stack());
+        let second = gort::spawn(signal_stack);
+        // The other runs elsewhere: this thread is ours.
+        assert_ne!(second.join().unwrap(), first);
+    });
+    first.join().unwrap();
+    println!("guarded");
+}
+
+/// A process is forked on a goroutine's own stack, which the child goes on using until it is another program.
+fn fork() {
+    let (tx, rx) = bounded(1);
+    gort::go!(move || {
+        let mut child = Command::new("true");
+        // SAFETY: the child only touches its stack.
+        unsafe {
+            child.pre_exec(|| {
+                touch_100_kib();
+                Ok(())
+            });
+        }
+        tx.send(child.status().unwrap()).unwrap();
+    });
+    println!("{}", rx.recv().unwrap());
+}
+
 #[inline(never)]
 fn recurse(n: u64) -> u64 {
     let big = black_box([n; 64]);
@@ -204,6 +269,8 @@ fn main() {
             gort::go!(stack_size = 900 << 10; overflow());
             gort::park();
         }
+        "signal_stacks" => signal_stacks(),
+        "fork" => fork(),
         "sizes" => println!("{}", gort::spawn(|| 1).join().unwrap()),
         other => panic!("no program {other:?}"),
     }
