@@ -109,36 +109,3 @@ fn a_ping_pong_pair_does_not_starve_the_global_queue() {
     player.join().unwrap();
     partner.join().unwrap();
 }
-
-/// While goroutines that only meet at a channel keep idle Ms away from short queues, one that computes until another has
-/// run gets the help of the other P all the same.
-#[gort::test(gomaxprocs = 2)]
-fn who_computes_is_helped_beside_those_who_contend() {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (tx, rx) = bounded(100);
-    let receivers: Vec<_> = (0..4)
-        .map(|_| {
-            let rx = rx.clone();
-            gort::spawn(move || rx.iter().count())
-        })
-        .collect();
-    let senders: Vec<_> = (0..4)
-        .map(|_| {
-            let (tx, stop) = (tx.clone(), stop.clone());
-            gort::spawn(move || while !stop.load(SeqCst) && tx.send(()).is_ok() {})
-        })
-        .collect();
-    drop((tx, rx));
-    for _ in 0..50 {
-        let flag = Arc::new(AtomicBool::new(false));
-        let seen = flag.clone();
-        let other = gort::spawn(move || flag.store(true, SeqCst));
-        while !seen.load(SeqCst) {
-            std::hint::spin_loop();
-        }
-        other.join().unwrap();
-    }
-    stop.store(true, SeqCst);
-    senders.into_iter().for_each(|s| s.join().unwrap());
-    assert!(receivers.into_iter().map(|r| r.join().unwrap()).sum::<usize>() > 0);
-}

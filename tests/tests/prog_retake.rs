@@ -93,6 +93,16 @@ fn a_slice_ends_past_the_cap() {
 }
 
 #[test]
+fn a_ping_pong_pair_wakes_nobody() {
+    assert_eq!(run("a_ping_pong_pair_wakes_nobody", "2", ""), "slept on");
+}
+
+#[test]
+fn an_idle_p_helps_after_contention() {
+    assert_eq!(run("an_idle_p_helps_after_contention", "2", ""), "helped");
+}
+
+#[test]
 fn shrinks_under_hogs() {
     for procs in ["1", "2", "4", "8"] {
         assert_eq!(run("shrinks_under_hogs", procs, ""), "resized");

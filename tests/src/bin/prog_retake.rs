@@ -366,6 +366,73 @@ fn sleepers_that_come_back_as_hogs() {
     hogs.into_iter().for_each(|hog| hog.join().unwrap());
 }
 
+/// How often threads have gone to sleep by themselves, but for sysmon, which looks at all others now and then.
+fn sleeps() -> usize {
+    let of = |task: std::io::Result<std::fs::DirEntry>| {
+        let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        let field = |name| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+        if field("Name")? == "gort-m1" {
+            None
+        } else {
+            field("voluntary_ctxt_switches")?.parse::<usize>().ok()
+        }
+    };
+    std::fs::read_dir("/proc/self/task").unwrap().filter_map(of).sum()
+}
+
+/// Two goroutines that only ever wait for each other are no work for two threads, although one is there that sleeps.
+fn a_ping_pong_pair_wakes_nobody() {
+    const ROUNDS: usize = 300_000;
+    // Two that compute until both have begun need a thread each.
+    let begun = Arc::new(AtomicUsize::new(0));
+    let both = || {
+        let begun = begun.clone();
+        gort::spawn(move || {
+            begun.fetch_add(1, SeqCst);
+            while begun.load(SeqCst) < 2 {}
+        })
+    };
+    [both(), both()].into_iter().for_each(|handle| handle.join().unwrap());
+    assert!(threads() >= 3, "sysmon and two more");
+    let (ping, pings) = gort::channel::bounded(0);
+    let (pong, pongs) = gort::channel::bounded(0);
+    let partner = gort::spawn(move || pings.iter().for_each(|n: usize| pong.send(n).unwrap()));
+    let before = sleeps();
+    for n in 0..ROUNDS {
+        ping.send(n).unwrap();
+        assert_eq!(pongs.recv(), Ok(n));
+    }
+    let slept = sleeps() - before;
+    drop(ping);
+    partner.join().unwrap();
+    assert!(slept < ROUNDS / 100, "{slept} times in {ROUNDS} rounds");
+    println!("slept on");
+}
+
+/// Goroutines that do little but meet at a channel have idle Ms told to leave short queues alone. When they are gone, one
+/// that computes until another has run, which is queued behind it, is helped by the P that is idle all the same: as long
+/// as one is, no P is taken.
+fn an_idle_p_helps_after_contention() {
+    for _ in 0..50 {
+        let (tx, rx) = gort::channel::bounded(100);
+        gort::scope(|s| {
+            for _ in 0..4 {
+                let (tx, rx) = (tx.clone(), rx.clone());
+                s.spawn(move || (0..5_000).for_each(|n| tx.send(n).unwrap()));
+                s.spawn(move || (0..5_000).for_each(|_| _ = rx.recv().unwrap()));
+            }
+        });
+        let ran = Arc::new(AtomicBool::new(false));
+        let set = ran.clone();
+        let other = gort::spawn(move || set.store(true, SeqCst));
+        while !ran.load(SeqCst) {
+            std::hint::spin_loop();
+        }
+        other.join().unwrap();
+    }
+    println!("helped");
+}
+
 mod started {
     #[gort::main]
     pub(super) fn main() {
@@ -394,6 +461,8 @@ fn programs() {
         Some("a_slice_ends_past_the_cap") => a_slice_ends_past_the_cap(),
         Some("blocked_threads_are_no_hogs") => blocked_threads_are_no_hogs(),
         Some("sleepers_that_come_back_as_hogs") => sleepers_that_come_back_as_hogs(),
+        Some("a_ping_pong_pair_wakes_nobody") => a_ping_pong_pair_wakes_nobody(),
+        Some("an_idle_p_helps_after_contention") => an_idle_p_helps_after_contention(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
         other => panic!("no program {other:?}"),
     }
