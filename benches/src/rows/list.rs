@@ -324,6 +324,7 @@ pub const ROWS: &[Row] = &[
         metrics: &[
             LATE_P99.expect(&[OfGo(0.6), AtMost(2_000.0)]),
             LATE_MEAN.aside("mean"),
+            LATE_MAX.aside("max"),
             Metric::new("total_ms", "ms").aside("all calls").expect(&[AtMost(230.0)]),
         ],
         ..ROW
