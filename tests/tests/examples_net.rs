@@ -92,7 +92,7 @@ fn a_reset_of_one_side_of_the_proxy_ends_the_other() {
         upstream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let (gone, mut other) = if client_first { (client, upstream) } else { (upstream, client) };
         reset(gone);
-        assert_eq!(other.read(&mut [0]).unwrap(), 0);
+        assert_eq!(other.read_to_end(&mut Vec::new()).unwrap(), 0);
         // Both directions: nobody reads what is said after that.
         let error = loop {
             if let Err(e) = other.write_all(&[0]) {
@@ -107,7 +107,7 @@ fn a_reset_of_one_side_of_the_proxy_ends_the_other() {
 fn the_proxy_without_an_upstream() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let proxy = proxy(&nobody, "2");
-    assert_eq!(proxy.connect().read(&mut [0]).unwrap(), 0);
+    assert_eq!(proxy.connect().read_to_end(&mut Vec::new()).unwrap(), 0);
     proxy.signal(libc::SIGTERM);
     let (_, err) = proxy.end();
     assert_eq!(err, "tcp_proxy: upstream: Connection refused (os error 111)\n");
@@ -129,7 +129,7 @@ fn the_proxy_does_not_wait_long_for_its_upstream() {
     let address = deaf.local_addr().unwrap();
     let waits = TcpStream::connect(address).unwrap();
     let proxy = Server::start("tcp_proxy", &["127.0.0.1:0", &address.to_string(), "0.2"]);
-    assert_eq!(proxy.connect().read(&mut [0]).unwrap(), 0);
+    assert_eq!(proxy.connect().read_to_end(&mut Vec::new()).unwrap(), 0);
     proxy.signal(libc::SIGTERM);
     assert_eq!(proxy.end().1, "tcp_proxy: upstream: connection timed out\n");
     drop(waits);

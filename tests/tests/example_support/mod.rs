@@ -1,7 +1,7 @@
 //! The programs of package `examples`: where they are, and servers among them.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -78,6 +78,24 @@ pub(crate) fn unread(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     child.wait_with_output().unwrap()
+}
+
+/// Reads some 200 KiB a second until the connection ends, in parts that make room for more several times a second, and
+/// not more than `most` bytes.
+#[track_caller]
+#[allow(dead_code)]
+pub(crate) fn read_slowly(mut stream: TcpStream, most: usize) {
+    let (mut chunk, mut heard) = ([0; 4 << 10], 0);
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(n @ 1..) => heard += n,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Ok(0) => break,
+            Err(e) => break assert_eq!(e.kind(), ErrorKind::ConnectionReset),
+        }
+        assert!(heard < most, "it is waited for");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A server among the examples, which listens. It is killed when this is dropped, and by SIGALRM after two
