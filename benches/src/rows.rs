@@ -82,6 +82,8 @@ pub enum Better {
 pub enum Target {
     /// At most this share of Go's figure in the same run.
     OfGo(f64),
+    /// Level with, or ahead of, the best of the other peers.
+    Best,
     /// At most this many of the unit, on a machine like the one of
     /// `benches/README.md`.
     AtMost(f64),

@@ -68,6 +68,7 @@ fn entry(results: &Results, row: &Row, metric: &Metric, peers: &[Peer]) -> Value
 fn expected(results: &Results, row: &Row, metric: &Metric, target: Target) -> Value {
     let mut value = match target {
         Target::OfGo(share) => json!({ "of_go": share }),
+        Target::Best => json!({ "of_best": 1.0 }),
         Target::AtMost(limit) => json!({ "at_most": limit }),
     };
     value["met"] = json!(results.met(row, metric, target));

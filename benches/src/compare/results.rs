@@ -123,6 +123,7 @@ impl Results {
     pub(super) fn met(&self, row: &Row, metric: &Metric, target: Target) -> Option<bool> {
         match target {
             Target::OfGo(share) => Some(self.ratio(row, metric, "go")? <= share),
+            Target::Best => Some(self.best(row, metric)?.1 <= 1.0),
             Target::AtMost(limit) => Some(self.cell(row, OURS)?.median(metric)? <= limit),
         }
     }
@@ -196,6 +197,28 @@ mod tests {
         assert_eq!(met(Target::OfGo(0.25)), Some(true));
         assert_eq!(met(Target::OfGo(0.2)), Some(false));
         assert_eq!(met(Target::AtMost(1.9)), Some(false));
+    }
+
+    #[test]
+    fn level_with_the_best_or_ahead() {
+        let row = ROWS.iter().find(|row| row.name == "echo").unwrap();
+        let metric = |key| row.metrics.iter().find(|metric| metric.key == key).unwrap();
+        let peers = ["gort", "go", "tokio", "floor"];
+        let peers = peers.map(|name| Peer { name, folder: PathBuf::new() });
+        let mut results = Results::new(&[row], &peers, true);
+        let figures =
+            |rate: f64, p99: f64| [("rate", rate), ("p99_us", p99)].map(|(k, v)| (k.to_string(), v));
+        let mut add = |peer, rate, p99| {
+            results.add(row, peer, Ok(Outcome::Measured(figures(rate, p99).into())));
+        };
+        add("gort", 90.0, 3.0);
+        add("go", 60.0, 2.9);
+        add("tokio", 90.0, 4.0);
+        // What the kernel alone can do is no peer.
+        add("floor", 200.0, 1.0);
+        assert_eq!(results.met(row, metric("rate"), Target::Best), Some(true), "level");
+        assert_eq!(results.met(row, metric("p99_us"), Target::Best), Some(false));
+        assert_eq!(results.met(row, metric("p50_us"), Target::Best), None);
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(super) fn ratio(value: f64) -> String {
 fn expectation(results: &Results, row: &Row, metric: &Metric, target: Target) -> String {
     let what = match target {
         Target::OfGo(share) => format!("{share} of go"),
+        Target::Best => "1 of best".to_string(),
         Target::AtMost(limit) => format!("{} {}", figure(limit), metric.unit),
     };
     match results.met(row, metric, target) {
