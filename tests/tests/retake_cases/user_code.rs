@@ -114,7 +114,13 @@ fn goroutine_locals() {
     gort::spawn(move || LOCAL.set(Some(value))).join().unwrap();
     count.is(2);
     let result = Sets(count.clone());
-    drop(gort::spawn(|| result));
+    // Who drops the handle of one that has ended drops its result too, and has the locals.
+    let (tx, rx) = bounded::<()>(0);
+    drop(gort::spawn(move || {
+        rx.recv().unwrap_err();
+        result
+    }));
+    drop(tx);
     count.wait_for(3);
     gort::spawn(|| MADE_BY_COMPUTING.with(|()| ())).join().unwrap();
 }
