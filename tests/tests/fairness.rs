@@ -1,5 +1,6 @@
 //! Nobody is shut out: neither by operations that never block, nor by goroutines that keep readying each other.
-//! Each of these programs would go on for ever otherwise.
+//! Each of these programs would go on for ever otherwise. Where the end of a slice alone can help, as no P is taken:
+//! `a_slice_ends_past_the_cap` in `prog_retake.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
