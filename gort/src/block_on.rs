@@ -9,7 +9,8 @@ use crate::g::wait_reason::WaitReason;
 use crate::sched::current;
 use crate::wait::Monitor;
 
-/// Whether the future has asked to be polled again, and who waits for that.
+/// Whether the future has asked to be polled again, and who waits for that. In an `Arc`, and first in it its lock: dumps
+/// look at how many have it.
 struct Woken(Monitor<bool>);
 
 impl Wake for Woken {

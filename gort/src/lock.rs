@@ -27,7 +27,7 @@ use std::sync::atomic::AtomicI64;
 
 #[cfg(not(loom))]
 use crate::primitive::spin_loop;
-use crate::primitive::{AtomicU32, Ordering, const_fn, fence};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering, const_fn, fence};
 #[cfg(not(loom))]
 use crate::sys::{barrier, clock, futex};
 
@@ -182,6 +182,75 @@ pub(crate) struct Noted {
 /// The note of something held by a thread that is no goroutine.
 pub(crate) const NO_GOROUTINE: i64 = -1;
 
+/// The same for a lock of many readers or one writer, whose state tells dumps who reads. The note is who writes, or
+/// while others read the first of those who wait to write, 0 if nobody does.
+#[repr(C)]
+pub(crate) struct NotedReaders {
+    noted: Noted,
+    pub(crate) state: AtomicU64,
+}
+
+/// Bits of [`NotedReaders::state`]: below the number of readers, and above it, modulo 2^32, the sum of their ids. A single
+/// one's is the sum. They are added and taken away by the operations that count, so they cost nothing.
+pub(crate) const WRITER: u64 = 1;
+pub(crate) const QUEUED: u64 = 2;
+const READER: u64 = 4;
+const IDS: u32 = 32;
+
+/// One reader: a goroutine's id, of which the lower half is enough to tell those apart that live at the same time, or 0
+/// for a thread that is none. What it adds to the state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader(u64);
+
+impl Reader {
+    /// `note`: who it is, as a note has it.
+    #[inline(always)]
+    pub(crate) fn new(note: i64) -> Self {
+        Self(READER | (note.max(0) as u64) << IDS)
+    }
+
+    /// The state with one reader more.
+    #[inline(always)]
+    pub(crate) fn added_to(self, state: u64) -> u64 {
+        // The sum wraps.
+        state.wrapping_add(self.0)
+    }
+
+    /// What its leaving takes away from the state.
+    #[inline(always)]
+    pub(crate) fn share(self) -> u64 {
+        self.0
+    }
+}
+
+/// How many readers a state counts.
+#[inline(always)]
+pub(crate) fn readers(state: u64) -> u32 {
+    state as u32 / READER as u32
+}
+
+/// The sum of their ids.
+pub(crate) fn ids_of_readers(state: u64) -> u32 {
+    (state >> IDS) as u32
+}
+
+impl NotedReaders {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self { noted: Noted::new(), state: AtomicU64::new(0) }
+        }
+    }
+}
+
+impl std::ops::Deref for NotedReaders {
+    type Target = Noted;
+
+    #[inline(always)]
+    fn deref(&self) -> &Noted {
+        &self.noted
+    }
+}
+
 impl Noted {
     const_fn! {
         pub(crate) const fn new() -> Self {
@@ -328,5 +397,26 @@ mod models {
             // SAFETY: the other thread has ended.
             m.guarded.with_mut(|n| assert_eq!(unsafe { *n }, 2));
         });
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_come_and_go() {
+        let check = |notes: &[i64], sum: u32| {
+            let others = Reader::new(7).added_to(QUEUED);
+            let all = notes.iter().fold(others, |state, &note| Reader::new(note).added_to(state));
+            assert_eq!((readers(all), ids_of_readers(all)), (notes.len() as u32 + 1, sum.wrapping_add(7)));
+            let left = notes.iter().fold(all, |state, &note| state.wrapping_sub(Reader::new(note).share()));
+            assert_eq!(left, others, "{notes:?}");
+        };
+        check(&[], 0);
+        check(&[1, 2, 3], 6);
+        check(&[NO_GOROUTINE, NO_GOROUTINE], 0);
+        check(&[i64::from(u32::MAX), i64::from(u32::MAX), 5], 3);
+        check(&[(9 << 32) + 4, i64::MAX], 3);
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Waiter {
     /// Whether `element` is for a message of any type: a scratch; see `channel/token.rs`.
     erased: bool,
     /// Where the message is, or is to go. Null when there is no such place: the arm of a select. At a [`Monitor`] it is
-    /// the number that [`Monitor::wait_for_if`] was given, and nothing lies there.
+    /// what [`Monitor::wait_for_if`] was given.
     pub(crate) element: Cell<*mut ()>,
     /// Whether the operation was done for the waiter; false when it was woken by a close. Written by
     /// the waker, under the queue's lock.
@@ -156,6 +156,13 @@ impl WaitQueue {
             waiter.taken.set(true);
             return Some(Popped { waiter, ready });
         }
+    }
+
+    /// The element of the longest waiter, where nobody waits with a time-out.
+    #[inline]
+    pub(crate) fn first_element(&self) -> Option<*mut ()> {
+        // SAFETY: as in `push`.
+        unsafe { self.first.get().as_ref() }.map(|waiter| waiter.element.get())
     }
 
     /// Whether somebody but `gp` waits here. A hint where waits may be lost.
@@ -328,12 +335,12 @@ impl<S> Monitor<S> {
 
     /// Runs `f` under the lock; waits in the queue if it says true.
     pub(crate) fn wait_if(&self, reason: WaitReason, f: impl FnOnce(&mut S) -> bool) {
-        self.wait_for_if(0, reason, f);
+        self.wait_for_if(ptr::null_mut(), reason, f);
     }
 
-    /// [`wait_if`](Self::wait_if) of one who wants `number`, which [`Waking::first`] tells.
-    pub(crate) fn wait_for_if(&self, number: usize, reason: WaitReason, f: impl FnOnce(&mut S) -> bool) {
-        let waiter = Waiter::new(ptr::without_provenance_mut(number));
+    /// [`wait_if`](Self::wait_if) of one who wants what lies at `element`, which [`Waking::first`] tells.
+    pub(crate) fn wait_for_if(&self, element: *mut (), reason: WaitReason, f: impl FnOnce(&mut S) -> bool) {
+        let waiter = Waiter::new(element);
         self.lock.lock();
         // SAFETY: the lock is held.
         if self.state.with_mut(|state| f(unsafe { &mut *state })) {
@@ -419,9 +426,8 @@ pub(crate) struct Waking<'a> {
 
 impl Waking<'_> {
     /// What the longest waiter wants, if anybody waits.
-    pub(crate) fn first(&self) -> Option<usize> {
-        // SAFETY: as in `WaitQueue::pop`.
-        unsafe { self.queue.first.get().as_ref() }.map(|waiter| waiter.element.get().addr())
+    pub(crate) fn first(&self) -> Option<*mut ()> {
+        self.queue.first_element()
     }
 
     /// Wakes the longest waiter.

@@ -372,9 +372,7 @@ fn deadlocks_say_who_waits_for_whom() {
     check(
         "deadlock_semaphore",
         "",
-        &[
-            "goroutine 1 [semacquire]:\n\twaits for semaphore 0x with 1 permits, on the stack of goroutine 2\n",
-        ],
+        &["goroutine 1 [semacquire]:\n\twaits for semaphore 0x with 1 permits, taken by goroutine 2\n"],
     );
     check(
         "deadlock_barrier",
@@ -387,7 +385,45 @@ fn deadlocks_say_who_waits_for_whom() {
     check(
         "deadlock_readers",
         "",
-        &["goroutine 1 [sync.RWMutex.Lock]:\n\twaits for rwlock 0x, on the stack of goroutine 2\n"],
+        &["goroutine 1 [sync.RWMutex.Lock]:\n\twaits for rwlock 0x, read by goroutine 2\n"],
+    );
+    check(
+        "deadlock_upgrade",
+        "goroutine 1 waits for rwlock 0x, read by goroutine 1: a circle\n\n",
+        &["goroutine 1 [sync.RWMutex.Lock]:\n\twaits for rwlock 0x, read by itself\n"],
+    );
+    check(
+        "deadlock_two_upgrades",
+        "",
+        &[
+            "goroutine 1 [sync.RWMutex.Lock]:\n\twaits for rwlock 0x with 2 readers, read by itself and goroutine 2\n",
+            "goroutine 2 [sync.RWMutex.Lock]:\n\twaits for rwlock 0x with 2 readers, read by goroutine 1 and itself\n",
+        ],
+    );
+    check(
+        "deadlock_reads_again",
+        "goroutine 1 waits for rwlock 0x, after goroutine 2,\nwhich waits for rwlock 0x, read by goroutine 1: a circle\n\n",
+        &[
+            "goroutine 1 [sync.RWMutex.RLock]:\n\twaits for rwlock 0x, after goroutine 2, which waits to write\n",
+            "goroutine 2 [sync.RWMutex.Lock]:\n\twaits for rwlock 0x, read by goroutine 1\n",
+        ],
+    );
+    check("deadlock_thread_reads", "", &["\twaits for rwlock 0x, read by a thread that is no goroutine\n"]);
+    check(
+        "deadlock_own_permit",
+        "goroutine 1 waits for semaphore 0x with 0 permits, taken by goroutine 1: a circle\n\n",
+        &["goroutine 1 [semacquire]:\n\twaits for semaphore 0x with 0 permits, taken by itself\n"],
+    );
+    check("deadlock_park", "", &["goroutine 1 [park]:\n\twaits for unpark by one that has its handle\n"]);
+    check(
+        "deadlock_block_on",
+        "",
+        &["goroutine 1 [block_on]:\n\twaits for its waker, held once, on the stack of goroutine 2\n"],
+    );
+    check(
+        "deadlock_lonely_block_on",
+        "",
+        &["goroutine 1 [block_on]:\n\twaits for its waker, which nobody has\n"],
     );
     check(
         "deadlock_group",

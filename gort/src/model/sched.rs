@@ -162,11 +162,13 @@ pub(crate) mod current {
         None
     }
 
-    /// Models choose an order by their arms'.
+    /// The index of who calls, from 1.
     pub(crate) fn note() -> i64 {
-        0
+        let gp = g();
+        WORLD.gs.iter().position(|other| std::ptr::eq(other, gp)).map_or(0, |i| i as i64 + 1)
     }
 
+    /// Models choose an order by their arms'.
     pub(crate) fn random_below(_: u32) -> u32 {
         0
     }

@@ -104,9 +104,9 @@ fn reads_and_writes(readers: u32, writers: u32) {
     for _ in 0..readers {
         let rwlock = rwlock.clone();
         others.push(thread::spawn(move || {
-            rwlock.lock.read();
+            let reader = rwlock.lock.read();
             rwlock.data.get();
-            rwlock.lock.unlock_read();
+            rwlock.lock.unlock_read(reader);
         }));
     }
     for _ in 1..writers {
@@ -144,9 +144,9 @@ fn rwlock_downgrades_with_waiters() {
         let reader = {
             let rwlock = rwlock.clone();
             thread::spawn(move || {
-                rwlock.lock.read();
+                let reader = rwlock.lock.read();
                 let seen = rwlock.data.get();
-                rwlock.lock.unlock_read();
+                rwlock.lock.unlock_read(reader);
                 seen
             })
         };
@@ -161,9 +161,9 @@ fn rwlock_downgrades_with_waiters() {
         rwlock.lock.write();
         rwlock.data.add();
         let written = rwlock.data.get();
-        rwlock.lock.downgrade();
+        let own = rwlock.lock.downgrade();
         assert_eq!(rwlock.data.get(), written, "nobody writes between");
-        rwlock.lock.unlock_read();
+        rwlock.lock.unlock_read(own);
         assert!(reader.join().unwrap() <= 2);
         writer.join().unwrap();
         assert_eq!(rwlock.data.get(), 2);

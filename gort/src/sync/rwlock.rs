@@ -120,8 +120,8 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         park::check_preempt();
-        self.raw.read();
-        self.poison(rwlock_guard::reader(self))
+        let reader = self.raw.read();
+        self.poison(rwlock_guard::reader(self, reader))
     }
 
     /// Blocks until nobody else reads or writes, and writes. May move the goroutine to another thread.
@@ -161,10 +161,8 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[doc(alias = "TryRLock")]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        if !self.raw.try_read() {
-            return Err(TryLockError::WouldBlock);
-        }
-        self.poison(rwlock_guard::reader(self)).map_err(TryLockError::Poisoned)
+        let Some(reader) = self.raw.try_read() else { return Err(TryLockError::WouldBlock) };
+        self.poison(rwlock_guard::reader(self, reader)).map_err(TryLockError::Poisoned)
     }
 
     /// Writes if that needs no waiting.

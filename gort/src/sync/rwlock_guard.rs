@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::RwLock;
 use super::raw_rwlock::RawRwLock;
+use crate::lock::Reader;
 
 /// The right to read the data of an [`RwLock`]; dropping it gives it up. It may move between threads
 /// with its goroutine but is not `Send`, as std's.
@@ -25,6 +26,8 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
     /// Not the lock itself: who may only read may take the data for something that lives shorter, as with `&T`.
     data: NonNull<T>,
     raw: &'a RawRwLock,
+    /// As whom the lock counts it.
+    reader: Reader,
 }
 
 /// The right to the data of an [`RwLock`]; dropping it gives it up. Not `Send`, as std's.
@@ -50,10 +53,10 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockReadGuard<'_, T> {}
 unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 /// The guard of one who has taken `lock` to read.
-pub(super) fn reader<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+pub(super) fn reader<T: ?Sized>(lock: &RwLock<T>, reader: Reader) -> RwLockReadGuard<'_, T> {
     // SAFETY: the address of a part of what `lock` refers to.
     let data = unsafe { NonNull::new_unchecked(lock.data.get()) };
-    RwLockReadGuard { data, raw: &lock.raw }
+    RwLockReadGuard { data, raw: &lock.raw, reader }
 }
 
 /// The guard of one who has taken `lock` to write.
@@ -85,14 +88,13 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     pub fn downgrade(s: Self) -> RwLockReadGuard<'a, T> {
         let guard = ManuallyDrop::new(s);
         guard.poison();
-        guard.lock.raw.downgrade();
-        reader(guard.lock)
+        reader(guard.lock, guard.lock.raw.downgrade())
     }
 }
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     fn drop(&mut self) {
-        self.raw.unlock_read();
+        self.raw.unlock_read(self.reader);
     }
 }
 

@@ -5,13 +5,14 @@
 //! - While somebody waits the permits do not suffice for the first of them; newcomers queue behind, however
 //!   little they want. So one that wants many gets them.
 //! - A waiter is woken with its permits taken for it.
+//! - `takers` counts the [`SemaphorePermit`]s, and `ids` is the sum of the ids of those who have taken them: for dumps.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
 
 use crate::g::wait_reason::WaitReason;
 use crate::primitive::const_fn;
-use crate::sched::park;
+use crate::sched::{current, park};
 use crate::wait::Monitor;
 
 /// A number of permits, which are taken and given back: Go's `semaphore.Weighted`. Fair: who comes
@@ -38,15 +39,36 @@ pub struct Semaphore {
 struct State {
     permits: usize,
     waiting: usize,
+    takers: usize,
+    ids: u32,
+}
+
+/// How many permits somebody takes, and who: a goroutine's id, as far as it fits, or 0 for a thread that is none.
+#[derive(Clone, Copy)]
+struct Share {
+    n: usize,
+    by: u32,
 }
 
 impl State {
-    fn take(&mut self, n: usize) -> bool {
-        let may = self.waiting == 0 && self.permits >= n;
+    fn take(&mut self, share: Share) -> bool {
+        let may = self.waiting == 0 && self.permits >= share.n;
         if may {
-            self.permits -= n;
+            self.give(share);
         }
         may
+    }
+
+    fn give(&mut self, share: Share) {
+        self.permits -= share.n;
+        self.takers += 1;
+        self.ids = self.ids.wrapping_add(share.by);
+    }
+
+    /// One who has taken some has them no more, whether they are given back or not.
+    fn forget(&mut self, by: u32) {
+        self.takers -= 1;
+        self.ids = self.ids.wrapping_sub(by);
     }
 }
 
@@ -68,7 +90,7 @@ impl State {
 #[must_use = "if unused the permits are given back at once"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
-    n: usize,
+    share: Share,
 }
 
 impl Semaphore {
@@ -81,7 +103,7 @@ impl Semaphore {
         /// assert_eq!(CONNECTIONS.available_permits(), 10);
         /// ```
         pub const fn new(permits: usize) -> Self {
-            Self { state: Monitor::new(State { permits, waiting: 0 }) }
+            Self { state: Monitor::new(State { permits, waiting: 0, takers: 0, ids: 0 }) }
         }
     }
 
@@ -122,15 +144,21 @@ impl Semaphore {
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> SemaphorePermit<'_> {
         park::check_preempt();
-        self.state.wait_for_if(n, WaitReason::Semacquire, |s| {
-            let taken = s.take(n);
+        let mut share = Self::share(n);
+        let element = (&raw mut share).cast();
+        self.state.wait_for_if(element, WaitReason::Semacquire, |s| {
+            let taken = s.take(share);
             if !taken {
                 s.waiting += 1;
                 self.note(s);
             }
             !taken
         });
-        SemaphorePermit { semaphore: self, n }
+        SemaphorePermit { semaphore: self, share }
+    }
+
+    fn share(n: usize) -> Share {
+        Share { n, by: current::note().max(0) as u32 }
     }
 
     /// Takes a permit if there is one and nobody waits for it.
@@ -155,7 +183,8 @@ impl Semaphore {
     /// assert_eq!(semaphore.try_acquire_many(3).unwrap().permits(), 3);
     /// ```
     pub fn try_acquire_many(&self, n: usize) -> Option<SemaphorePermit<'_>> {
-        self.state.with(|s| s.take(n)).then(|| SemaphorePermit { semaphore: self, n })
+        let share = Self::share(n);
+        self.state.with(|s| s.take(share)).then_some(SemaphorePermit { semaphore: self, share })
     }
 
     /// How many permits nobody has.
@@ -189,11 +218,22 @@ impl Semaphore {
     #[doc(alias = "Release")]
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
+        self.add(n, |_| ());
+    }
+
+    #[track_caller]
+    fn add(&self, n: usize, before: impl FnOnce(&mut State)) {
         let fits = self.state.wake_with(|s, waiters| {
+            before(s);
             let Some(permits) = s.permits.checked_add(n) else { return false };
             s.permits = permits;
-            while let Some(want) = waiters.first().filter(|&want| want <= s.permits) {
-                s.permits -= want;
+            while let Some(element) = waiters.first() {
+                // SAFETY: who waits has put there what it wants, and sleeps.
+                let share = unsafe { *element.cast::<Share>() };
+                if share.n > s.permits {
+                    break;
+                }
+                s.give(share);
                 s.waiting -= 1;
                 waiters.wake_first();
             }
@@ -205,9 +245,12 @@ impl Semaphore {
 }
 
 impl Semaphore {
-    /// For dumps: how many permits there are while somebody waits.
+    /// For dumps, while somebody waits: how many permits there are, and above that who alone has taken others. 0 if nobody
+    /// knows.
     fn note(&self, s: &State) {
-        self.state.note().store(s.permits as i64, Ordering::Relaxed);
+        let only = if s.takers == 1 { i64::from(s.ids) } else { 0 };
+        let permits = i64::from(u32::try_from(s.permits).unwrap_or(u32::MAX));
+        self.state.note().store(only << 32 | permits, Ordering::Relaxed);
     }
 }
 
@@ -229,7 +272,7 @@ impl SemaphorePermit<'_> {
     /// assert_eq!(semaphore.acquire_many(2).permits(), 2);
     /// ```
     pub fn permits(&self) -> usize {
-        self.n
+        self.share.n
     }
 
     /// The permits are not given back: the semaphore has fewer from now on.
@@ -241,20 +284,18 @@ impl SemaphorePermit<'_> {
     /// assert_eq!(semaphore.available_permits(), 2);
     /// ```
     pub fn forget(mut self) {
-        self.n = 0;
+        self.share.n = 0;
     }
 }
 
 impl Drop for SemaphorePermit<'_> {
     fn drop(&mut self) {
-        if self.n > 0 {
-            self.semaphore.add_permits(self.n);
-        }
+        self.semaphore.add(self.share.n, |s| s.forget(self.share.by));
     }
 }
 
 impl fmt::Debug for SemaphorePermit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SemaphorePermit").field("permits", &self.n).finish_non_exhaustive()
+        f.debug_struct("SemaphorePermit").field("permits", &self.share.n).finish_non_exhaustive()
     }
 }

@@ -37,6 +37,12 @@ impl Ended {
     }
 
     #[track_caller]
+    pub(crate) fn err_is(self, expected: &str) -> Self {
+        assert_eq!(self.stderr, expected, "{}", self.all());
+        self
+    }
+
+    #[track_caller]
     pub(crate) fn err_without(self, unexpected: &[&str]) -> Self {
         for part in unexpected {
             assert!(!self.stderr.contains(part), "{part:?} is there\n{}", self.all());

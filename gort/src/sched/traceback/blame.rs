@@ -4,19 +4,23 @@
 //! names anyhow; beside that lock stands a note ([`Noted`]) whose meaning the wait reason tells. A select has queued
 //! itself under several, and tells them when it is asked ([`Arms`](crate::g::wait_reason::Arms)).
 //!
-//! Who has the other end of a channel nobody knows, nor who reads, has a permit, or is to notify. When everybody sleeps
-//! the stacks stand still, and those on which the address lies are named: a hint, as a moved value may leave its address
-//! behind, and what lies in the heap is not seen. That nobody has it is said only where all who could end the wait must
-//! refer to it by that address: they have an end of a channel, or the group.
+//! Who has the other end of a channel nobody knows, nor who has a waker or is to notify, nor which several have permits.
+//! When everybody sleeps the stacks stand still, and those on which the address lies are named: a hint, as a moved value
+//! may leave its address behind, and what lies in the heap is not seen. That nobody has it is said only where all who could
+//! end the wait must refer to it by that address: they have an end of a channel, or the group. Which several read is
+//! told by both: they are the ones on whose stacks the lock is, if their ids add up to what its state says.
 //!
 //! Go has no counterpart.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::Ordering;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::g::status::Status;
 use crate::g::wait_reason::WaitReason;
-use crate::g::{After, G};
-use crate::lock::{Lock, NO_GOROUTINE, Noted};
+use crate::g::{After, G, slab};
+use crate::lock::{self, Lock, NO_GOROUTINE, Noted, NotedReaders};
+use crate::sched::SCHED;
 
 /// What a goroutine waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,14 +30,21 @@ pub(super) struct Wait {
     at: usize,
     /// Who has it: an id, 0 if nobody knows, or [`NO_GOROUTINE`].
     holder: i64,
-    /// How much is left of it.
+    /// How much is left of it, or how many have it.
     count: i64,
+    /// The sum of the ids of those who have it, modulo 2^32.
+    ids: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thing {
     Mutex,
+    /// A lock that somebody writes under.
     RwLock,
+    /// One that others read under while one waits to write.
+    Read,
+    /// One that others read under, and that one who came before waits to write under.
+    Queue,
     Once,
     WaitGroup,
     Condvar,
@@ -44,6 +55,10 @@ enum Thing {
     Scope,
     Channel,
     Goroutine,
+    /// The waker of a future.
+    Waker,
+    /// To be unparked.
+    Unpark,
 }
 
 impl Thing {
@@ -56,6 +71,16 @@ impl Thing {
     fn is_shared(self) -> bool {
         self == Thing::Channel || self == Thing::WaitGroup
     }
+
+    /// What the one does who has it.
+    fn had(self) -> &'static str {
+        match self {
+            Thing::Read => "read by",
+            Thing::Queue => "after",
+            Thing::Semaphore => "taken by",
+            _ => "held by",
+        }
+    }
 }
 
 /// What `gp` waits for, as far as that is known: one thing, or one of several.
@@ -67,6 +92,7 @@ pub(super) unsafe fn wait_of(gp: &'static G) -> Vec<Wait> {
         After::JoinOn(target) => vec![Wait::for_end(target)],
         // SAFETY: it has queued itself under this lock, which lives while it waits.
         After::Unlock(lock) => unsafe { wait_under(lock, gp.wait().0) }.into_iter().collect(),
+        After::Commit if gp.wait().0 == WaitReason::Park => vec![Wait::NOTHING],
         After::UnlockBiased(lock) => vec![Wait::for_channel(lock as usize)],
         After::CommitOne(arms) => {
             let mut waits: Vec<Wait> = Vec::new();
@@ -86,9 +112,19 @@ pub(super) unsafe fn wait_of(gp: &'static G) -> Vec<Wait> {
 /// The lock is alive, and who waits under it for this reason does so under a lock with a note where
 /// the note is looked at.
 unsafe fn wait_under(lock: *const Lock, reason: WaitReason) -> Option<Wait> {
+    let at = lock as usize;
     let thing = match reason {
         WaitReason::Mutex => Thing::Mutex,
-        WaitReason::RwLockRead | WaitReason::RwLockWrite => Thing::RwLock,
+        // SAFETY: the caller's word.
+        WaitReason::RwLockRead | WaitReason::RwLockWrite => {
+            return Some(unsafe { wait_for_readers(lock, reason) });
+        }
+        WaitReason::BlockOn => {
+            // SAFETY: it waits under the lock of a value in an `Arc`, whose two counts stand before it. They are atomics.
+            let count = unsafe { (*lock.cast::<AtomicUsize>().sub(2)).load(Ordering::Relaxed) };
+            // But the waiter's own and that of its waker.
+            return Some(Wait { thing: Thing::Waker, at, count: count as i64 - 2, ..Wait::NOTHING });
+        }
         WaitReason::Once => Thing::Once,
         WaitReason::WaitGroup => Thing::WaitGroup,
         WaitReason::Cond => Thing::Condvar,
@@ -100,8 +136,49 @@ unsafe fn wait_under(lock: *const Lock, reason: WaitReason) -> Option<Wait> {
     };
     // SAFETY: who waits for one of these does so under a lock with a note; see `Noted`.
     let note = unsafe { (*lock.cast::<Noted>()).note.load(Ordering::Relaxed) };
-    let (holder, count) = if thing.is_counted() { (0, note) } else { (note, 0) };
-    Some(Wait { thing, at: lock as usize, holder, count })
+    let (holder, count) = match thing {
+        Thing::Semaphore => (whole_id((note >> 32) as u32), note & i64::from(u32::MAX)),
+        _ if thing.is_counted() => (0, note),
+        _ => (note, 0),
+    };
+    Some(Wait { thing, at, holder, count, ids: 0 })
+}
+
+/// # Safety
+/// As for [`wait_under`].
+unsafe fn wait_for_readers(lock: *const Lock, reason: WaitReason) -> Wait {
+    // SAFETY: the caller's word.
+    let lock = unsafe { &*lock.cast::<NotedReaders>() };
+    let (note, state) = (lock.note.load(Ordering::Relaxed), lock.state.load(Ordering::Relaxed));
+    let at = ptr::from_ref(lock) as usize;
+    let (readers, ids) = (lock::readers(state), lock::ids_of_readers(state));
+    if state & lock::WRITER != 0 || readers == 0 {
+        return Wait { thing: Thing::RwLock, at, holder: note, ..Wait::NOTHING };
+    }
+    if reason == WaitReason::RwLockRead {
+        return Wait { thing: Thing::Queue, at, holder: note, ..Wait::NOTHING };
+    }
+    let holder = match (readers, ids) {
+        (1, 0) => NO_GOROUTINE,
+        (1, id) => whole_id(id),
+        _ => 0,
+    };
+    Wait { thing: Thing::Read, at, holder, count: readers.into(), ids }
+}
+
+/// The id of which that is the lower half: of a goroutine that is alive, or else if there is but one. 0 if nobody knows.
+fn whole_id(low: u32) -> i64 {
+    let mut whole = i64::from(low);
+    if SCHED.goidgen.load(Ordering::Relaxed) > u64::from(u32::MAX) {
+        whole = 0;
+        slab::for_each(|gp| {
+            let alive = !matches!(gp.status.get().0, Status::Dead | Status::Idle);
+            if alive && gp.id() as u32 == low {
+                whole = gp.id() as i64;
+            }
+        });
+    }
+    whole
 }
 
 /// What one waits for who waits for one of `waits`: a line for each.
@@ -111,6 +188,8 @@ pub(super) fn text(
     alive: impl Fn(u64) -> bool,
     hints: Option<&Hints>,
 ) -> Option<String> {
+    // Of one that has parked its state says enough, but when nobody is left to do it.
+    let waits: Vec<_> = waits.iter().filter(|wait| hints.is_some() || wait.thing != Thing::Unpark).collect();
     let shown = waits.iter().take(SHOWN);
     let mut lines: Vec<_> = shown.map(|wait| wait.text(me, &alive, hints)).collect();
     if let more @ 1.. = waits.len().saturating_sub(SHOWN) {
@@ -120,25 +199,38 @@ pub(super) fn text(
 }
 
 impl Wait {
+    /// Nothing in particular: to be unparked.
+    const NOTHING: Self = Self { thing: Thing::Unpark, at: 0, holder: 0, count: 0, ids: 0 };
+
     /// A join, or a host that waits for its guest.
     pub(super) fn for_end(target: &'static G) -> Self {
-        Self { thing: Thing::Goroutine, at: 0, holder: target.id() as i64, count: 0 }
+        Self { thing: Thing::Goroutine, holder: target.id() as i64, ..Self::NOTHING }
     }
 
     fn for_channel(at: usize) -> Self {
-        Self { thing: Thing::Channel, at, holder: 0, count: 0 }
+        Self { thing: Thing::Channel, at, ..Self::NOTHING }
     }
 
     /// `me` waits for this. `alive`: whether there is such a goroutine.
     fn text(&self, me: u64, alive: impl Fn(u64) -> bool, hints: Option<&Hints>) -> String {
         let mut text = self.thing();
+        let had = self.thing.had();
         match self.holder {
             _ if self.thing == Thing::Goroutine => {}
             0 => {}
-            NO_GOROUTINE => text.push_str(", held by a thread that is no goroutine"),
-            id if id as u64 == me => text.push_str(", held by itself"),
-            id if alive(id as u64) => text.push_str(&format!(", held by goroutine {id}")),
-            id => text.push_str(&format!(", held by goroutine {id}, which has ended")),
+            NO_GOROUTINE => text.push_str(&format!(", {had} a thread that is no goroutine")),
+            id if id as u64 == me => text.push_str(&format!(", {had} itself")),
+            id if alive(id as u64) => text.push_str(&format!(", {had} goroutine {id}")),
+            id => text.push_str(&format!(", {had} goroutine {id}, which has ended")),
+        }
+        if self.thing == Thing::Queue && self.holder != 0 {
+            text.push_str(", which waits to write");
+        }
+        if let Some(readers) = self.readers(hints) {
+            let name = |&id: &u64| if id == me { "itself".into() } else { format!("goroutine {id}") };
+            let names: Vec<String> = readers.iter().map(name).collect();
+            text.push_str(&format!(", read by {}", names.join(" and ")));
+            return text;
         }
         if let Some(hints) = hints.filter(|_| self.is_searched()) {
             match hints.of(self.at, me).as_slice() {
@@ -158,7 +250,9 @@ impl Wait {
         let Wait { at, count, holder, .. } = self;
         match self.thing {
             Thing::Mutex => format!("mutex {at:#x}"),
-            Thing::RwLock => format!("rwlock {at:#x}"),
+            Thing::RwLock | Thing::Queue => format!("rwlock {at:#x}"),
+            Thing::Read if *count > 1 => format!("rwlock {at:#x} with {count} readers"),
+            Thing::Read => format!("rwlock {at:#x}"),
             Thing::Once => format!("once {at:#x}"),
             Thing::WaitGroup => format!("WaitGroup {at:#x} with counter {count}"),
             Thing::Condvar => format!("condvar {at:#x}"),
@@ -168,14 +262,30 @@ impl Wait {
             Thing::Scope => format!("{count} goroutines of scope {at:#x}"),
             Thing::Channel => format!("channel {at:#x}"),
             Thing::Goroutine => format!("goroutine {holder} to end"),
+            Thing::Waker if *count <= 0 => "its waker, which nobody has".into(),
+            Thing::Waker if *count == 1 => "its waker, held once".into(),
+            Thing::Waker => format!("its waker, held {count} times"),
+            Thing::Unpark => "unpark by one that has its handle".into(),
         }
     }
 
     /// Whether stacks are searched for it: who has it is not noted, or it is not had by one alone.
     fn is_searched(&self) -> bool {
-        self.thing == Thing::RwLock && self.holder == 0
-            || self.thing.is_counted()
-            || matches!(self.thing, Thing::Channel | Thing::Condvar)
+        match self.thing {
+            Thing::Read | Thing::Semaphore => self.holder == 0,
+            Thing::Channel | Thing::Condvar => true,
+            Thing::Waker => self.count > 0,
+            // The address of its descriptor lies on many a stack.
+            Thing::Unpark => false,
+            thing => thing.is_counted(),
+        }
+    }
+
+    /// Who the several are that read: those on whose stacks the lock is, if they are as many and their ids add up.
+    fn readers(&self, hints: Option<&Hints>) -> Option<Vec<u64>> {
+        let ids = hints?.0.get(&self.at).filter(|_| self.thing == Thing::Read && self.count > 1)?;
+        let sum = ids.iter().fold(0, |sum: u32, &id| sum.wrapping_add(id as u32));
+        (ids.len() as i64 == self.count && sum == self.ids).then(|| ids.clone())
     }
 
     /// The goroutine that alone can end the wait, if it is known.
@@ -279,7 +389,7 @@ fn circle(path: &[u64], waits: &BTreeMap<u64, Vec<Wait>>) -> String {
         text.push_str(if i == 0 { " waits for " } else { ",\nwhich waits for " });
         text.push_str(&wait.thing());
         if wait.thing != Thing::Goroutine {
-            text.push_str(&format!(", held by goroutine {next}"));
+            text.push_str(&format!(", {} goroutine {next}", wait.thing.had()));
         }
     }
     text.push_str(": a circle\n");
@@ -291,7 +401,7 @@ mod tests {
     use super::*;
 
     fn mutex(holder: i64) -> Wait {
-        Wait { thing: Thing::Mutex, at: 0x10 * holder as usize, holder, count: 0 }
+        Wait { thing: Thing::Mutex, at: 0x10 * holder as usize, holder, ..Wait::NOTHING }
     }
 
     #[test]

@@ -23,6 +23,14 @@ pub(super) fn program(name: &str) {
         "deadlock_semaphore" => semaphore(),
         "deadlock_barrier" => barrier(),
         "deadlock_readers" => readers(),
+        "deadlock_upgrade" => upgrade(),
+        "deadlock_two_upgrades" => two_upgrades(),
+        "deadlock_reads_again" => reads_again(),
+        "deadlock_thread_reads" => thread_reads(),
+        "deadlock_own_permit" => own_permit(),
+        "deadlock_park" => gort::park(),
+        "deadlock_block_on" => block_on(),
+        "deadlock_lonely_block_on" => gort::block_on(std::future::pending()),
         "deadlock_group" => group(),
         "deadlock_scope" => scope(),
         other => panic!("no program {other:?}"),
@@ -152,6 +160,68 @@ fn readers() {
     });
     until(|| has.load(SeqCst));
     drop(lock.write());
+}
+
+fn upgrade() {
+    let lock = RwLock::new(());
+    let _read = lock.read();
+    drop(lock.write());
+}
+
+/// Two who read wait for each other to end that.
+fn two_upgrades() {
+    let lock = Arc::new(RwLock::new(()));
+    let met = Arc::new(gort::sync::Barrier::new(2));
+    let (theirs, they) = (lock.clone(), met.clone());
+    let upgrades = |lock: Arc<RwLock<()>>, met: Arc<gort::sync::Barrier>| {
+        let _read = lock.read();
+        met.wait();
+        drop(lock.write());
+    };
+    gort::go!(move || upgrades(theirs, they));
+    upgrades(lock, met);
+}
+
+/// 1 reads, 2 waits to write, 1 reads again.
+fn reads_again() {
+    let lock = Arc::new(RwLock::new(()));
+    let theirs = lock.clone();
+    let _read = lock.read();
+    gort::go!(move || drop(theirs.write()));
+    until(|| lock.try_read().is_err());
+    drop(lock.read());
+}
+
+fn thread_reads() {
+    let lock: &'static RwLock<()> = Box::leak(Box::new(RwLock::new(())));
+    let thread = std::thread::spawn(|| std::mem::forget(lock.read()));
+    gort::blocking(|| thread.join().unwrap());
+    drop(lock.write());
+}
+
+fn own_permit() {
+    let semaphore = Semaphore::new(3);
+    let _permit = semaphore.acquire_many(2);
+    // These do not count any more.
+    semaphore.acquire().forget();
+    drop(semaphore.acquire());
+}
+
+fn block_on() {
+    let waker = Arc::new(Mutex::new(None));
+    let theirs = waker.clone();
+    let (tx, rx) = bounded(0);
+    gort::go!(move || {
+        rx.recv().unwrap();
+        let waker: std::task::Waker = theirs.lock().unwrap().take().unwrap();
+        gort::park();
+        waker.wake();
+    });
+    gort::block_on(std::future::poll_fn(|context| {
+        *waker.lock().unwrap() = Some(context.waker().clone());
+        tx.send(()).unwrap();
+        std::task::Poll::<()>::Pending
+    }));
 }
 
 fn group() {
