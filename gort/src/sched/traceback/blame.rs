@@ -115,8 +115,8 @@ unsafe fn wait_under(lock: *const Lock, reason: WaitReason) -> Option<Wait> {
     let at = lock as usize;
     let thing = match reason {
         WaitReason::Mutex => Thing::Mutex,
-        // SAFETY: the caller's word.
         WaitReason::RwLockRead | WaitReason::RwLockWrite => {
+            // SAFETY: the caller's word.
             return Some(unsafe { wait_for_readers(lock, reason) });
         }
         WaitReason::BlockOn => {
