@@ -177,6 +177,8 @@ mod sched;
 #[cfg(loom)]
 #[path = "sched/verdict.rs"]
 mod verdict;
+#[cfg(loom)]
+pub(crate) use sched::timer;
 
 // L5 waiting
 #[cfg(any(gort_runtime, loom))]
@@ -210,6 +212,9 @@ pub mod runtime;
 #[cfg(gort_runtime)]
 #[allow(unsafe_code)]
 mod scope;
+#[cfg(loom)]
+#[path = "net/seat.rs"]
+mod seat;
 #[cfg(gort_runtime)]
 pub mod signal;
 #[cfg(gort_runtime)]
@@ -223,6 +228,9 @@ mod start;
 pub mod sync;
 #[cfg(gort_runtime)]
 pub mod time;
+#[cfg(loom)]
+#[path = "net/turn.rs"]
+mod turn;
 
 #[cfg(gort_runtime)]
 mod exports {

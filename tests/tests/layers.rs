@@ -53,7 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // In the place of `sched` and `sys` under loom.
-    ("model", &["primitive", "sys", "lock", "biased_lock", "g", "sched"]),
+    ("model", &["primitive", "sys", "lock", "biased_lock", "g", "netpoll", "sched"]),
     // L5
     ("parker", &["primitive", "g", "sched"]),
     ("wait", &["primitive", "sys", "lock", "g", "sched"]),
@@ -70,7 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("context", &["sys", "sched", "channel", "sync", "time"]),
     ("signal", &["sched", "channel", "context"]),
     // Look-ups share a semaphore.
-    ("net", &["sys", "g", "netpoll", "timer", "sched", "wait", "sync"]),
+    ("net", &["primitive", "sys", "g", "netpoll", "timer", "sched", "wait", "sync"]),
     ("start", &["sched", "channel"]),
     ("__rt", &["sched", "runtime", "spawn", "channel"]),
 ];

@@ -17,7 +17,8 @@ pub(crate) enum After {
     Commit,
 }
 
-/// See the module.
+/// See the module. Aligned as the runtime's: a word of the netpoller has it.
+#[repr(align(128))]
 pub(crate) struct G {
     pub(crate) commit: Commit,
     pub(crate) token: AtomicU32,

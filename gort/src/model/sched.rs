@@ -9,6 +9,7 @@
 //! moment.
 
 use crate::g::G;
+use crate::netpoll::{self, side::Side};
 use crate::sys::clock::SOON;
 
 loom::lazy_static! {
@@ -23,6 +24,7 @@ loom::thread_local! {
 pub(crate) enum Alarm {
     Wait(&'static G, crate::g::commit::Seq),
     Sleeper(&'static G),
+    Socket(&'static Side, u32),
 }
 
 /// All that belongs to one execution of a model.
@@ -77,6 +79,13 @@ pub(crate) fn ring(gp: &'static G) {
     gp.readied.notify_one();
 }
 
+/// The time of a wait at a socket has come.
+fn expire(side: &'static Side, n: u32) {
+    if let Some(gp) = side.expire(n).and_then(netpoll::taken) {
+        park::goready(gp);
+    }
+}
+
 /// The time comes that all time-outs of a model wait for.
 pub(crate) fn time_comes() {
     let alarms = {
@@ -90,6 +99,7 @@ pub(crate) fn time_comes() {
                 park::notify(gp, seq);
             }
             Alarm::Sleeper(gp) => ring(gp),
+            Alarm::Socket(side, n) => expire(side, n),
         }
     }
 }
@@ -135,6 +145,13 @@ impl Guarded {
     pub(crate) fn get(&self) -> u32 {
         // SAFETY: loom checks that nobody changes it.
         self.0.with(|n| unsafe { *n })
+    }
+}
+
+pub(crate) mod timer {
+    /// What an entry of a heap is for.
+    pub(crate) enum Target {
+        Socket(&'static crate::netpoll::side::Side, u32),
     }
 }
 
@@ -184,6 +201,7 @@ pub(crate) mod park {
     use crate::g::wait_reason::{Arms, WaitReason};
     use crate::g::{After, G};
     use crate::lock::Lock;
+    use crate::sched::timer::Target;
     use crate::sys::clock::{NEVER, nanotime};
     use std::sync::atomic::Ordering;
 
@@ -282,6 +300,21 @@ pub(crate) mod park {
         begin: impl FnOnce(&'static G, Seq) -> bool,
     ) -> bool {
         park_commit(deadline, reason, begin)
+    }
+
+    /// The heap that a timer is on.
+    pub(crate) struct Timers;
+
+    impl Timers {
+        pub(crate) fn count_stale(&self) {}
+    }
+
+    pub(crate) fn start_timer(_: u64, target: Target) -> Timers {
+        let Target::Socket(side, n) = target;
+        if !WORLD.set(Alarm::Socket(side, n)) {
+            super::expire(side, n);
+        }
+        Timers
     }
 
     pub(crate) fn sleep_until(deadline: u64) {

@@ -47,6 +47,7 @@ mod socket;
 mod stream;
 mod tcp_listener;
 mod tcp_stream;
+mod turn;
 mod udp;
 mod unix_datagram;
 mod unix_listener;

@@ -1,8 +1,7 @@
-//! What every socket is made of: a descriptor, its place in the netpoller, and the loop by which a call that
-//! would block waits.
+//! What every socket is made of: a descriptor, its place in the netpoller, and who may wait in which direction.
 //!
-//! An operation takes the seat of its direction, tries, and if the kernel has nothing for it waits for an
-//! event and tries again. It is registered with the netpoller only when it first has to wait.
+//! An operation takes the seat of its direction and has its [`turn`] there. It is registered with the
+//! netpoller only when it first has to wait.
 //!
 //! - A stream's read that got less than it asked for has emptied the socket, and a write that was not taken
 //!   whole has filled it (epoll(7)). The next operation then waits at once instead of asking the kernel for
@@ -25,13 +24,11 @@ use std::time::{Duration, Instant};
 
 use super::calls;
 use super::seat::{Seat, Seated};
-use crate::g::G;
-use crate::g::wait_reason::WaitReason;
-use crate::netpoll::side::{CLOSED, NO_DEADLINE, Publish, Side};
-use crate::netpoll::{self, PollDesc};
+use super::turn::{self, Done, check, closed, ready, timed_out, unless_closed};
+use crate::netpoll::PollDesc;
+use crate::netpoll::side::{CLOSED, NO_DEADLINE, Side};
 use crate::sched::{park, poller};
 use crate::sys::clock::{self, NEVER};
-use crate::timer::Target;
 
 /// Which half of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +99,6 @@ impl<T> Deref for View<'_, T> {
     fn deref(&self) -> &T {
         &self.std
     }
-}
-
-/// What an operation found out about the socket besides its result.
-pub(super) enum Done<R> {
-    /// It may have more to give, or room.
-    More(R),
-    /// It was emptied, or filled.
-    Exhausted(R),
 }
 
 impl Socket {
@@ -319,47 +308,24 @@ impl Socket {
                 }
             };
         }
-        let mut until = timeout.start(half);
+        let until = timeout.start(half);
         let _seated = match half.seat.try_take() {
             Some(seated) => seated,
-            None => self.take_seat(dir, &mut until)?,
+            None => self.take_seat(dir, until)?,
         };
-        loop {
-            // Without registration nothing is ever heard: the first wait makes up for that.
-            if !(half.exhausted.load(Ordering::Relaxed) && side.is_quiet()) {
-                side.reset();
-                half.exhausted.store(false, Ordering::Relaxed);
-                match call() {
-                    Ok(Done::More(r)) => return Ok(r),
-                    Ok(Done::Exhausted(r)) => {
-                        half.exhausted.store(true, Ordering::Relaxed);
-                        return Ok(r);
-                    }
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(e) => return Err(unless_closed(side, e)),
-                }
-            }
-            self.register()?;
-            wait(side, until.get())?;
-            // Heard something, or not: only a try can tell, as long as the word is not asked.
-            if !side.is_quiet() {
-                half.exhausted.store(false, Ordering::Relaxed);
-            }
-        }
+        turn::run(side, &half.exhausted, until, call, || self.register())
     }
 
     #[cold]
-    fn take_seat(&self, dir: Dir, until: &mut Until) -> io::Result<Seated<'_>> {
+    fn take_seat(&self, dir: Dir, until: u64) -> io::Result<Seated<'_>> {
         let (half, side) = self.half(dir);
         loop {
             let looks = half.seat.looks();
             check(side)?;
-            let own = until.get();
-            if let Some(seated) = half.seat.wait(own.min(side.deadline()), looks) {
+            if let Some(seated) = half.seat.wait(until.min(side.deadline()), looks) {
                 return Ok(seated);
             }
-            if own != NEVER && clock::nanotime() >= own {
+            if until != NEVER && clock::nanotime() >= until {
                 return Err(timed_out());
             }
         }
@@ -390,98 +356,13 @@ enum Timeout {
 
 impl Timeout {
     #[inline]
-    fn start(self, half: &Half) -> Until {
+    fn start(self, half: &Half) -> u64 {
         match self {
-            Timeout::Until(until) => Until(until),
+            Timeout::Until(until) => until,
             Timeout::OfHalf => match half.timeout.load(Ordering::Relaxed) {
-                0 => Until(NEVER),
-                nanos => Until(clock::nanotime().saturating_add(nanos)),
+                0 => NEVER,
+                nanos => clock::nanotime().saturating_add(nanos),
             },
         }
     }
-}
-
-/// When an operation's own time is up.
-struct Until(u64);
-
-impl Until {
-    fn get(&self) -> u64 {
-        self.0
-    }
-}
-
-/// Fails when the socket is closed or its deadline is over.
-#[inline]
-fn check(side: &Side) -> io::Result<()> {
-    let deadline = side.deadline();
-    if deadline == NO_DEADLINE { Ok(()) } else { check_slow(deadline) }
-}
-
-#[cold]
-fn check_slow(deadline: u64) -> io::Result<()> {
-    if deadline == CLOSED {
-        return Err(closed());
-    }
-    if deadline <= clock::nanotime() {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "i/o timeout"));
-    }
-    Ok(())
-}
-
-/// The kernel's error, unless it is what the kernel says of a socket that was closed here meanwhile.
-#[cold]
-fn unless_closed(side: &Side, e: io::Error) -> io::Error {
-    if side.deadline() == CLOSED { closed() } else { e }
-}
-
-/// Go: `net.ErrClosed`.
-fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "use of closed network connection")
-}
-
-/// A time-out as the kernel tells of `SO_RCVTIMEO` and `SO_SNDTIMEO`, hence as std does.
-fn timed_out() -> io::Error {
-    io::Error::from_raw_os_error(libc::EAGAIN)
-}
-
-/// Readies who was taken off a side, if anybody was.
-fn ready(g: Option<usize>) {
-    if let Some(gp) = g.and_then(netpoll::taken) {
-        park::goready(gp);
-    }
-}
-
-/// Waits for an event, or for nothing: the caller tries again. An error when `until` or the deadline has come.
-///
-/// Go: `netpollblock`.
-fn wait(side: &'static Side, until: u64) -> io::Result<()> {
-    let mut over = Ok(());
-    let mut timers = None;
-    let mut when = NEVER;
-    park::park_commit(NEVER, WaitReason::IoWait, |gp, _| {
-        let n = side.begin_wait();
-        if side.publish(std::ptr::from_ref::<G>(gp) as usize) == Publish::Ready {
-            return false;
-        }
-        // Looked at after the publication: see `netpoll::side`.
-        let deadline = side.deadline();
-        when = until.min(deadline);
-        if when == NEVER {
-            return true;
-        }
-        let now = clock::nanotime();
-        if when <= now {
-            over = if deadline <= now { check_slow(deadline) } else { Err(timed_out()) };
-            return !side.withdraw();
-        }
-        timers = Some(park::start_timer(when, Target::Socket(side, n)));
-        true
-    });
-    side.end_wait();
-    if let Some(timers) = timers
-        && clock::nanotime() < when
-    {
-        timers.count_stale();
-    }
-    over
 }

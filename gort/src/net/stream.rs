@@ -5,7 +5,8 @@
 use std::io::{self, IoSlice, IoSliceMut};
 
 use super::calls;
-use super::socket::{Dir, Done, Socket};
+use super::socket::{Dir, Socket};
+use super::turn::Done;
 
 /// `n` bytes came of `asked`. `hints`: a short read says that there is no more, which holds of TCP. A Unix
 /// stream also stops at a message that carries descriptors.

@@ -22,6 +22,17 @@ mod poller;
 pub(crate) mod side;
 #[cfg(not(loom))]
 mod slab;
+mod under_way;
 
 #[cfg(not(loom))]
 pub(crate) use poller::*;
+
+use crate::g::G;
+
+/// The goroutine that was taken off a [`side`], if it sleeps and must be readied; if it is still on its way to
+/// sleep it is told.
+pub(crate) fn taken(g: usize) -> Option<&'static G> {
+    // SAFETY: only addresses of Gs are published, and Gs are never freed.
+    let gp: &'static G = unsafe { &*(g as *const G) };
+    gp.commit.notify_taken().then_some(gp)
+}

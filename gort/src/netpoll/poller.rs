@@ -10,6 +10,8 @@ use mio::{Interest, Token};
 
 use super::side::Side;
 use super::slab;
+use super::taken;
+use super::under_way::UnderWay;
 use crate::g::G;
 use crate::sys::clock::{self, NEVER};
 
@@ -27,7 +29,7 @@ static NETPOLL: OnceLock<Netpoll> = OnceLock::new();
 /// Sockets that are registered.
 static REGISTERED: AtomicU32 = AtomicU32::new(0);
 /// Polls that have found something and whose caller has not dealt with it yet.
-static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
+static UNDER_WAY: UnderWay = UnderWay::new();
 /// When an M last asked the kernel, or began to wait there.
 static LAST_POLL: AtomicU64 = AtomicU64::new(0);
 /// The kernel has no `epoll_pwait2` (Linux before 5.11), or is not to be asked (`GODEBUG=noepollpwait2=1`): timeouts are
@@ -123,10 +125,7 @@ pub(crate) fn polled(now: u64) {
 /// Whether a goroutine or thread waits for a socket, or is on its way from there to a queue: one that was
 /// taken off and is not readied yet counts.
 pub(crate) fn has_waiter() -> bool {
-    active()
-        && (slab::any(|desc| desc.read.has_waiter() || desc.write.has_waiter())
-            // Acquire: pairs with the Release in `Ready::drop`; what was readied is seen.
-            || UNDER_WAY.load(Ordering::Acquire) > 0)
+    active() && UNDER_WAY.or_waits(|| slab::any(|desc| desc.read.has_waiter() || desc.write.has_waiter()))
 }
 
 /// Ends the wait of an M in [`poll`], now or the next one. Go: `netpollBreak`.
@@ -164,7 +163,7 @@ impl Ready {
     /// Before the first is taken off.
     fn count(&mut self) {
         if !std::mem::replace(&mut self.counted, true) {
-            UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+            UNDER_WAY.begin();
         }
     }
 
@@ -180,18 +179,9 @@ impl Ready {
 impl Drop for Ready {
     fn drop(&mut self) {
         if self.counted {
-            // Release: pairs with the Acquire in `has_waiter`.
-            UNDER_WAY.fetch_sub(1, Ordering::Release);
+            UNDER_WAY.end();
         }
     }
-}
-
-/// The goroutine that was taken off a [`Side`], if it sleeps and must be readied; if it is still on its way to
-/// sleep it is told.
-pub(crate) fn taken(g: usize) -> Option<&'static G> {
-    // SAFETY: only addresses of Gs are published, and Gs are never freed.
-    let gp: &'static G = unsafe { &*(g as *const G) };
-    gp.commit.notify_taken().then_some(gp)
 }
 
 /// Asks the kernel what has happened, and waits for it until `until` (0: not at all, [`NEVER`]: as long as it

@@ -281,6 +281,3 @@ mod tests {
         assert!(side.is_quiet());
     }
 }
-
-#[cfg(all(test, loom))]
-mod models;
