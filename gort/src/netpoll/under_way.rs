@@ -57,10 +57,19 @@ mod models {
                     under_way.end();
                 }
             });
-            let (side, under_way, readied) = &*s;
-            assert!(under_way.or_waits(|| side.has_waiter()) || readied.load(Ordering::Relaxed) == 1);
+            let looker = thread::spawn({
+                let s = s.clone();
+                move || {
+                    let (side, under_way, readied) = &*s;
+                    assert!(
+                        under_way.or_waits(|| side.has_waiter()) || readied.load(Ordering::Relaxed) == 1,
+                        "lost sight of"
+                    );
+                }
+            });
             poller.join().unwrap();
-            assert!(!under_way.or_waits(|| side.has_waiter()));
+            looker.join().unwrap();
+            assert!(!s.1.or_waits(|| s.0.has_waiter()));
         });
     }
 }
