@@ -184,7 +184,7 @@ impl Semaphore {
     /// ```
     pub fn try_acquire_many(&self, n: usize) -> Option<SemaphorePermit<'_>> {
         let share = Self::share(n);
-        self.state.with(|s| s.take(share)).then_some(SemaphorePermit { semaphore: self, share })
+        self.state.with(|s| s.take(share)).then(|| SemaphorePermit { semaphore: self, share })
     }
 
     /// How many permits nobody has.
