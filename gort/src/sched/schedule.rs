@@ -82,8 +82,14 @@ fn claim(entry: crate::runq::Entry) -> Option<&'static G> {
 }
 
 /// The next goroutine of this M's P. `on_g0`: the caller is g0, which runs timers itself.
-#[inline]
+#[inline(never)]
 pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
+    pick_next_inline(mp, on_g0)
+}
+
+/// [`pick_next`] as part of its caller: for the trampoline's loop, in which short goroutines spend most of their time.
+#[inline(always)]
+pub(crate) fn pick_next_inline(mp: &'static M, on_g0: bool) -> Pick {
     let Some(pp) = mp.p() else { return Pick::NeedG0 };
     let due = pp.timers.next();
     if due != NEVER && due <= pp.now() && !timers_held(pp) {

@@ -23,7 +23,7 @@ use super::current::{self, own_m};
 use super::m::{Call, M};
 use super::newproc::gfput;
 use super::park::{join_wait, ready_here};
-use super::schedule::{Pick, pick_next};
+use super::schedule::{Pick, pick_next_inline};
 use super::section;
 use crate::g::status::Status;
 use crate::g::{After, G, entry, join};
@@ -176,12 +176,13 @@ pub(crate) fn leave_thread(mp: &'static M, gp: &'static G) {
 }
 
 /// Ends the current goroutine. Returns only if the stack was inherited by the next one.
+#[inline(always)]
 fn goexit0() {
     let mp = own_m();
     let gp = mp.curg.get();
     gp.status.set(Status::Running, Status::Dead);
     leave_thread(mp, gp);
-    match pick_next(mp, false) {
+    match pick_next_inline(mp, false) {
         Pick::Run(next) if next.stack().is_none() && next.order.get() == gp.order.get() => {
             // Inherit: a goroutine that has no stack has never run.
             next.set_stack(gp.stack());
