@@ -13,6 +13,7 @@ pub(crate) mod idle;
 pub(crate) mod inline;
 pub(crate) mod labels;
 pub(crate) mod last_words;
+mod linger;
 pub(crate) mod m;
 pub(crate) mod newproc;
 pub(crate) mod overflow;
@@ -179,8 +180,6 @@ pub(crate) struct Sched {
     pub(crate) sysmon: crate::note::Note,
     /// Lone wakes that found nothing, lately: a shift. See `wake::lone`.
     pub(crate) lone_shift: AtomicU32,
-    /// How long an M spins before it sleeps, in nanoseconds; see `schedule`.
-    pub(crate) linger: AtomicU64,
 }
 
 // SAFETY: `locked` is touched only with `lock` held.
@@ -222,7 +221,6 @@ pub(crate) static SCHED: Sched = Sched {
     coarse: AtomicU32::new(0),
     main_exited: AtomicBool::new(false),
     lone_shift: AtomicU32::new(0),
-    linger: AtomicU64::new(schedule::LINGER_MAX),
     ancestors: AtomicU32::new(0),
     seed: AtomicUsize::new(0),
     start_time: AtomicU64::new(0),

@@ -15,7 +15,7 @@ use super::p::{P, PREEMPT, RETIRE};
 use super::poller;
 use super::switch::switch_to;
 use super::wake::{self, Dismissed};
-use super::{SCHED, inline};
+use super::{SCHED, inline, linger};
 use crate::contention;
 use crate::g::status::Status;
 use crate::g::{After, G, entry};
@@ -33,32 +33,6 @@ const STEAL_ROUNDS: u32 = 4;
 /// How long a runnext is left to its P, in nanoseconds: less than a wake costs, more than it takes a
 /// goroutine that readies another to park.
 const RUNNEXT_GRACE: u64 = 3_000;
-/// How long an M spins after it has found nothing, in nanoseconds, before it sleeps: longer as that has paid lately, less
-/// as it has not. At most what a sleep and a wake cost.
-pub(super) const LINGER_MAX: u64 = 20_000;
-const LINGER_MIN: u64 = 1_000;
-/// The same beside sockets: what comes next is an event, which no spinning M sees.
-const LINGER_NET: u64 = 1_000;
-/// Up to when it has paid: what is found later costs more than a sleep.
-const LINGER_PAYS: u64 = 10_000;
-
-/// An M has spun: for so many nanoseconds until it found something, or in vain.
-fn lingered(found: Option<u64>) {
-    let now = SCHED.linger.load(Ordering::Relaxed);
-    // A race between two Ms loses a step, which does not matter.
-    let paid = found.is_some_and(|after| after <= LINGER_PAYS);
-    let next = if paid { (now * 2).min(LINGER_MAX) } else { (now - now / 4).max(LINGER_MIN) };
-    if next != now {
-        SCHED.linger.store(next, Ordering::Relaxed);
-    }
-}
-
-/// How long to spin.
-fn linger() -> u64 {
-    let paid = SCHED.linger.load(Ordering::Relaxed);
-    if netpoll::active() { paid.min(LINGER_NET) } else { paid }
-}
-
 /// How many entries ahead of the next one stacks and descriptors are prefetched.
 const PREFETCH_STACK: u32 = 1;
 const PREFETCH_G: u32 = 3;
@@ -330,17 +304,17 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
         }
         if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
             mp.spinning.set(true);
-            let until = now + linger();
+            let until = now + linger::time();
             loop {
                 if let Some(gp) = steal(mp, pp) {
                     let found = clock::nanotime();
                     mp.stole_at.set(found);
-                    lingered(Some(found - now));
+                    linger::spun(Some(found - now));
                     return Ok(work_found(mp, gp));
                 }
                 // Timers may have readied goroutines to our own queues.
                 if let Some(gp) = pick_on_g0(mp) {
-                    lingered(Some(clock::nanotime() - now));
+                    linger::spun(Some(clock::nanotime() - now));
                     return Ok(work_found(mp, gp));
                 }
                 if pp.attention.load(Ordering::Relaxed) != 0 || clock::nanotime() >= until {
@@ -350,7 +324,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
                     std::hint::spin_loop();
                 }
             }
-            lingered(None);
+            linger::spun(None);
         }
         if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
             // To be emptied, not laid aside.
