@@ -175,13 +175,7 @@ fn finish() -> ! {
             Some(gp) => {
                 // SAFETY: it is not coming back, and has left the frames.
                 let text = unsafe { traceback::running(gp, FRAMES.take()) };
-                write_stderr(
-                    format!(
-                        "
-{text}"
-                    )
-                    .as_bytes(),
-                );
+                write_stderr(format!("\n{text}").as_bytes());
             }
             // All of them are the runtime's.
             None if level == TracebackLevel::System => {

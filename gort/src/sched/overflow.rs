@@ -11,8 +11,6 @@
 use std::ptr;
 use std::sync::OnceLock;
 
-/// For sysmon.
-pub(crate) use super::last_words::check;
 use super::last_words::{self, FRAMES};
 use super::m::M;
 use super::traceback::{Interrupted, Step};

@@ -55,7 +55,7 @@ fn is_time(pp: &'static P) -> bool {
     watch::look(pp, now);
     let after = pp.net_after.get();
     if after < SWITCHES {
-        pp.net_after.set(after + WATCHES);
+        pp.net_after.set((after + WATCHES).min(SWITCHES));
         return false;
     }
     let due = netpoll::last_poll() + OFTEN <= now;
@@ -304,6 +304,26 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
                 may_poll &= !due;
                 may_net = false;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks at the next P come before, and put that off by nothing.
+    #[test]
+    fn a_busy_p_looks_after_61_switches() {
+        let pp: &'static P = Box::leak(Box::new(P::new(0, 1)));
+        for _ in 0..3 {
+            // At the first time that there is, so that it is not too soon.
+            looked(pp, 0);
+            let due = (1..1_000).find(|_| {
+                pp.runq.count_switch();
+                is_due(pp)
+            });
+            assert_eq!(due, Some(SWITCHES));
         }
     }
 }

@@ -176,6 +176,7 @@ impl Retake {
             let retired = pp.attention.load(Ordering::Relaxed) & RETIRE != 0;
             let work = queued || global || due;
             let thread = if suspected && is_asleep(mp) {
+                tick.forget();
                 Thread::Sleeps { still: true }
             } else if tick.has_work(work) {
                 tick.look(mp, elapsed, same || !watch::is_watched(pp, now))

@@ -172,7 +172,7 @@ pub(crate) fn minit(mp: &'static M) {
     tls::set::<{ tls::THREAD_OF }>(std::ptr::from_ref(mp) as usize);
     // The starting thread keeps the process's name.
     if mp.tid.load(Ordering::Relaxed) != std::process::id() as i32 {
-        thread::set_name_and_slack(format_args!("gort-m{}", mp.id));
+        thread::set_name(format_args!("gort-m{}", mp.id));
         slack::minit(mp);
     }
     thread::set_turn(TURN);

@@ -220,7 +220,7 @@ fn start_thread(deliver: fn(i32)) {
 
 /// The signal thread. Go: `signal_recv`.
 fn run(deliver: fn(i32)) -> ! {
-    thread::set_name_and_slack(format_args!("gort-signal"));
+    thread::set_name(format_args!("gort-signal"));
     let mut unblocked = 0;
     loop {
         // Acquire: pairs with the Releases of `nudge` and `ask`.

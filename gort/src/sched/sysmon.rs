@@ -14,7 +14,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::cooling::Cooling;
 use super::m::M;
 use super::retake::{Retake, Seen};
-use super::{SCHED, debugvars, overflow, poller, quit, trace, wake};
+use super::{SCHED, debugvars, last_words, poller, quit, trace, wake};
 use crate::sys::clock::{self, NEVER};
 
 /// Sleep while goroutines block one after the other, while something waits in a queue, while nothing does, and after
@@ -48,7 +48,7 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
     loop {
         let calm = calm_rounds >= CALM_ROUNDS;
         sleep(seen, calm, &cooling, &mut idle_rounds, vars.schedtrace);
-        overflow::check();
+        last_words::check();
         quit::check();
         let now = clock::nanotime();
         SCHED.set_coarse(Some(now));
@@ -57,18 +57,23 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
             trace::schedtrace(vars.scheddetail, now);
         }
         seen = retake.round(now);
-        calm_rounds = match seen {
-            Seen { alert: true, .. } => 0,
-            Seen { calm: true, .. } => (calm_rounds + 1).min(2 * CALM_ROUNDS),
-            Seen { running: true, .. } => calm_rounds.saturating_sub(SETBACK),
-            _ => calm_rounds,
-        };
+        calm_rounds = calm_after(calm_rounds, seen);
         if last_reap + wake::IDLE_LIFE <= now {
             last_reap = now;
             wake::reap_idle(now);
         }
         wake::late_timers(now);
         cooling.round(now);
+    }
+}
+
+/// How many rounds of late were calm, after another one.
+fn calm_after(rounds: u32, seen: Seen) -> u32 {
+    match seen {
+        Seen { alert: true, .. } => 0,
+        Seen { calm: true, .. } => (rounds + 1).min(2 * CALM_ROUNDS),
+        Seen { running: true, .. } => rounds.saturating_sub(SETBACK),
+        _ => rounds,
     }
 }
 
@@ -123,5 +128,27 @@ fn rest(until: u64) {
     } else {
         SCHED.sysmon.sleep_until(until);
         SCHED.sysmon.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calm_comes_slowly_and_goes_at_once() {
+        let switches = Seen { running: true, calm: true, ..Seen::default() };
+        let in_the_way = Seen { running: true, ..Seen::default() };
+        let blocked = Seen { alert: true, ..in_the_way };
+        let check = |rounds: &[(Seen, u32)], expected: u32| {
+            let all = rounds.iter().flat_map(|&(seen, n)| (0..n).map(move |_| seen));
+            assert_eq!(all.fold(0, calm_after), expected, "{rounds:?}");
+        };
+        check(&[(switches, 3)], 3);
+        check(&[(switches, 1_000)], 2 * CALM_ROUNDS);
+        check(&[(switches, 10), (Seen::default(), 100)], 10);
+        check(&[(switches, 10), (in_the_way, 1)], 10 - SETBACK);
+        check(&[(switches, 3), (in_the_way, 2), (switches, 1)], 1);
+        check(&[(switches, 1_000), (blocked, 1)], 0);
     }
 }

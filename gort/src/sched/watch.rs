@@ -33,14 +33,34 @@ pub(super) fn suspicion(pp: &'static P, switches: u32) -> u64 {
     u64::from(pp.id + 1) << 32 | u64::from(switches)
 }
 
+impl Watch {
+    /// A look at the other, which has switched so often; none if it does not run. Whether the kernel is to be asked.
+    fn is_to_ask(&mut self, now: u64, switches: Option<u32>) -> bool {
+        self.next = now + EACH;
+        if switches != Some(self.switches) {
+            *self = Self { next: self.next, switches: switches.unwrap_or(0), ..Self::default() };
+            return false;
+        }
+        let asks = self.asked < ASKS;
+        if asks {
+            self.asked += 1;
+            self.next = now + (EACH << self.asked);
+        }
+        asks
+    }
+}
+
+/// The P that is so many places behind, if that is another one.
+fn neighbour(pp: &'static P, places: u32) -> Option<&'static P> {
+    let procs = SCHED.procs();
+    if procs > 1 { SCHED.p((pp.id + places) % procs) } else { None }
+}
+
 /// Whether another P looks at this one. For sysmon.
 pub(super) fn is_watched(pp: &'static P, now: u64) -> bool {
-    let procs = SCHED.procs();
-    let before = SCHED.p((pp.id + procs - 1) % procs);
-    procs > 1
-        && before.is_some_and(|before| {
-            before.status() == PStatus::Running && now < before.net_looked.load(Ordering::Relaxed) + FRESH
-        })
+    neighbour(pp, SCHED.procs() - 1).is_some_and(|before| {
+        before.status() == PStatus::Running && now < before.net_looked.load(Ordering::Relaxed) + FRESH
+    })
 }
 
 /// The owner of `pp` looks at the next P.
@@ -53,24 +73,15 @@ pub(super) fn look(pp: &'static P, now: u64) {
 
 #[inline(never)]
 fn look_now(pp: &'static P, now: u64) {
-    let procs = SCHED.procs();
-    let next = SCHED.p((pp.id + 1) % procs).filter(|_| procs > 1);
+    let Some(next) = neighbour(pp, 1) else { return };
     let mut seen = pp.watch.get();
-    seen.next = now + EACH;
-    if let Some(next) = next {
-        let switches = next.runq.switches();
-        if next.status() != PStatus::Running || switches != seen.switches {
-            seen = Watch { switches, asked: 0, runnable_at: None, ..seen };
-        } else if seen.asked < ASKS {
-            seen.asked += 1;
-            seen.next = now + (EACH << seen.asked);
-            if is_blocked(next, &mut seen.runnable_at) {
-                seen.asked = ASKS;
-                // Relaxed: the note synchronises.
-                SCHED.suspect.store(suspicion(next, switches), Ordering::Relaxed);
-                SCHED.sysmon.wakeup();
-            }
-        }
+    let switches = next.runq.switches();
+    let runs = next.status() == PStatus::Running;
+    if seen.is_to_ask(now, runs.then_some(switches)) && is_blocked(next, &mut seen.runnable_at) {
+        seen.asked = ASKS;
+        // Relaxed: the note synchronises.
+        SCHED.suspect.store(suspicion(next, switches), Ordering::Relaxed);
+        SCHED.sysmon.wakeup();
     }
     pp.watch.set(seen);
 }
@@ -88,4 +99,32 @@ fn is_blocked(pp: &'static P, runnable_at: &mut Option<u64>) -> bool {
     let asleep = thread::is_asleep(tid);
     *runnable_at = used.filter(|_| !asleep);
     asleep
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stands_still_is_asked_about_ever_more_seldom() {
+        let mut watch = Watch::default();
+        let mut now = 1_000_000;
+        let mut look = |switches: Option<u32>, asks: bool, pause: u64| {
+            assert_eq!(watch.is_to_ask(now, switches), asks, "{switches:?}");
+            assert_eq!(watch.next - now, pause * EACH);
+            now = watch.next;
+        };
+        look(Some(5), false, 1);
+        look(Some(9), false, 1);
+        // One that computes stands still too.
+        for pause in [2, 4, 8] {
+            look(Some(9), true, pause);
+        }
+        look(Some(9), false, 1);
+        look(Some(10), false, 1);
+        look(Some(10), true, 2);
+        look(None, false, 1);
+        look(Some(10), false, 1);
+        look(Some(10), true, 2);
+    }
 }

@@ -183,16 +183,14 @@ pub(crate) fn others_give_way() {
     }
 }
 
-/// Names the calling thread (at most 15 bytes are kept) and lets its timed sleeps be as exact as the
-/// kernel can: a slack of 1 ns. Threads that it starts inherit the slack. Allocates nothing: a thread's first
-/// allocation costs a map of 128 MiB, an arena of its own.
-pub(crate) fn set_name_and_slack(name: std::fmt::Arguments<'_>) {
+/// Names the calling thread; at most 15 bytes are kept. Allocates nothing: a thread's first allocation costs a map of
+/// 128 MiB, an arena of its own.
+pub(crate) fn set_name(name: std::fmt::Arguments<'_>) {
     let mut buf = [0u8; 16];
     // What does not fit is left out.
     let _ = std::io::Write::write_fmt(&mut &mut buf[..15], name);
     // SAFETY: PR_SET_NAME reads a NUL-terminated string of at most 16 bytes.
     unsafe { libc::prctl(libc::PR_SET_NAME, buf.as_ptr()) };
-    set_slack();
 }
 
 /// Asks the kernel to share the processor in turns of `nanoseconds` where this thread competes (Linux 6.12:
@@ -225,12 +223,6 @@ pub(crate) fn set_turn(nanoseconds: u64) {
             libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0);
         }
     }
-}
-
-/// The timer slack alone.
-pub(crate) fn set_slack() {
-    // SAFETY: a plain number.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1usize) };
 }
 
 /// The smallest signal stack that the processor's register state fits on.
