@@ -3,14 +3,15 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::g::wait_reason::WaitReason;
 use crate::sched::current;
 use crate::wait::Monitor;
 
-/// Whether the future has asked to be polled again, and who waits for that. In an `Arc`, and first in it its lock: dumps
-/// look at how many have it.
+/// Whether the future has asked to be polled again, and who waits for that. The note tells dumps how many others had the
+/// waker when the goroutine parked.
 struct Woken(Monitor<bool>);
 
 impl Wake for Woken {
@@ -44,6 +45,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Ready(output) => return output,
             Poll::Pending => {
                 current::require_runtime();
+                // But our own handle, and the waker that has been lent.
+                let others = Arc::strong_count(&woken) as i64 - 2;
+                woken.0.note().store(others, Ordering::Relaxed);
                 woken.0.wait_if(WaitReason::BlockOn, |woken| !*woken);
                 woken.0.with(|woken| *woken = false);
             }

@@ -157,15 +157,16 @@ fn sigquit_with_levels() {
 fn sigquit_in_the_midst_of_work() {
     for procs in ["1", "2", "8"] {
         for _ in 0..4 {
-            loop {
+            // On a busy machine nobody may have had a processor in time; not again and again.
+            let answered = (0..20).any(|_| {
                 let (code, _, text) = quit("busy", &[("GOMAXPROCS", procs)]);
                 assert_eq!(code, Some(2), "{text}");
                 has(&text, &["SIGQUIT: quit\n", "goroutine 1 [", "created by "]);
-                if text.contains("allocates()\n") {
-                    break;
-                }
-                assert!(text.contains("stack unavailable"), "{text}");
-            }
+                let answered = text.contains("allocates()\n");
+                assert!(answered || text.contains("stack unavailable"), "{text}");
+                answered
+            });
+            assert!(answered, "with {procs} Ps");
         }
     }
 }
@@ -418,7 +419,9 @@ fn deadlocks_say_who_waits_for_whom() {
     check(
         "deadlock_block_on",
         "",
-        &["goroutine 1 [block_on]:\n\twaits for its waker, held once, on the stack of goroutine 2\n"],
+        &[
+            "goroutine 1 [block_on]:\n\twaits for its waker, which one had as it parked, on the stack of goroutine 2\n",
+        ],
     );
     check(
         "deadlock_lonely_block_on",

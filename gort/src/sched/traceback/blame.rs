@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::g::status::Status;
 use crate::g::wait_reason::WaitReason;
@@ -64,7 +64,8 @@ enum Thing {
 impl Thing {
     /// Whether the note beside its lock is a number, and not who has it.
     fn is_counted(self) -> bool {
-        matches!(self, Thing::WaitGroup | Thing::Semaphore | Thing::Barrier | Thing::Group | Thing::Scope)
+        use Thing::*;
+        matches!(self, WaitGroup | Semaphore | Barrier | Group | Scope | Waker)
     }
 
     /// Whether there may be several that can end the wait, all of whom refer to it.
@@ -119,12 +120,7 @@ unsafe fn wait_under(lock: *const Lock, reason: WaitReason) -> Option<Wait> {
             // SAFETY: the caller's word.
             return Some(unsafe { wait_for_readers(lock, reason) });
         }
-        WaitReason::BlockOn => {
-            // SAFETY: it waits under the lock of a value in an `Arc`, whose two counts stand before it. They are atomics.
-            let count = unsafe { (*lock.cast::<AtomicUsize>().sub(2)).load(Ordering::Relaxed) };
-            // But the waiter's own and that of its waker.
-            return Some(Wait { thing: Thing::Waker, at, count: count as i64 - 2, ..Wait::NOTHING });
-        }
+        WaitReason::BlockOn => Thing::Waker,
         WaitReason::Once => Thing::Once,
         WaitReason::WaitGroup => Thing::WaitGroup,
         WaitReason::Cond => Thing::Condvar,
@@ -263,8 +259,8 @@ impl Wait {
             Thing::Channel => format!("channel {at:#x}"),
             Thing::Goroutine => format!("goroutine {holder} to end"),
             Thing::Waker if *count <= 0 => "its waker, which nobody has".into(),
-            Thing::Waker if *count == 1 => "its waker, held once".into(),
-            Thing::Waker => format!("its waker, held {count} times"),
+            Thing::Waker if *count == 1 => "its waker, which one had as it parked".into(),
+            Thing::Waker => format!("its waker, which {count} had as it parked"),
             Thing::Unpark => "unpark by one that has its handle".into(),
         }
     }
