@@ -300,12 +300,7 @@ fn epoll_pwait2_is_used_unless_it_is_not_to_be() {
 /// Everything once more without `epoll_pwait2`, in a process of its own.
 #[test]
 fn the_fallback() {
-    let again = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--skip", "the_fallback"])
-        .env("GODEBUG", "noepollpwait2=1")
-        .output()
-        .unwrap();
-    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+    net_support::all_without_pwait2("the_fallback");
 }
 
 #[test]

@@ -34,12 +34,7 @@ fn timeouts_below_a_millisecond() {
 /// Everything once more without `epoll_pwait2`, in a process of its own.
 #[test]
 fn the_fallback() {
-    let again = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--skip", "the_fallback"])
-        .env("GODEBUG", "noepollpwait2=1")
-        .output()
-        .unwrap();
-    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+    net_support::all_without_pwait2("the_fallback");
 }
 
 #[gort::test]

@@ -138,28 +138,31 @@ fn println_from_everywhere() {
     }
 }
 
+/// What the program prints once it has warned that too many compute, and was told to end.
+fn run_until_warned(program: &str, procs: usize) -> String {
+    let mut child = command(program, &procs.to_string(), "")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut warning = String::new();
+    errors.read_line(&mut warning).unwrap();
+    assert!(warning.starts_with("gort: too many goroutines compute without a pause"), "{warning}");
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).unwrap();
+    assert!(output.status.success() && rest.is_empty(), "{}: {rest}", output.status);
+    String::from_utf8(output.stdout).unwrap().trim().to_string()
+}
+
 /// 64 threads for each P go on without one; then one warning, and whoever computes keeps its P.
 #[test]
 fn more_hogs_than_the_cap() {
     for procs in [1, 2] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_prog_retake"))
-            .arg("more_hogs_than_the_cap")
-            .env("GOMAXPROCS", procs.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut warning = String::new();
-        errors.read_line(&mut warning).unwrap();
-        assert!(warning.starts_with("gort: too many goroutines compute without a pause"), "{warning}");
-        child.stdin.take().unwrap().write_all(b"\n").unwrap();
-        let output = child.wait_with_output().unwrap();
-        let mut rest = String::new();
-        errors.read_to_string(&mut rest).unwrap();
-        assert!(output.status.success() && rest.is_empty(), "{}: {rest}", output.status);
-        let begun: usize = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+        let begun: usize = run_until_warned("more_hogs_than_the_cap", procs).parse().unwrap();
         assert_eq!(begun, procs * (64 + 1));
     }
 }
@@ -178,17 +181,5 @@ fn bug_blocked_threads_were_counted_as_hogs() {
 
 #[test]
 fn sleepers_that_come_back_as_hogs() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_prog_retake"))
-        .arg("sleepers_that_come_back_as_hogs")
-        .env("GOMAXPROCS", "1")
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut warning = String::new();
-    errors.read_line(&mut warning).unwrap();
-    assert!(warning.starts_with("gort: too many goroutines compute without a pause"), "{warning}");
-    child.stdin.take().unwrap().write_all(b"\n").unwrap();
-    assert!(child.wait().unwrap().success());
+    assert_eq!(run_until_warned("sleepers_that_come_back_as_hogs", 1), "");
 }

@@ -201,23 +201,31 @@ fn println_from_everywhere() {
     handles.into_iter().for_each(|handle| handle.join().unwrap());
 }
 
+/// It never sleeps, but lets the kernel come to the next thread soon.
+fn computes_until(stop: &AtomicBool) {
+    while !stop.load(SeqCst) {
+        std::thread::yield_now();
+    }
+}
+
+/// So many goroutines that compute until they are told to stop, and count themselves when they begin.
+fn hogs(n: usize, stop: &Arc<AtomicBool>, begun: &Arc<AtomicUsize>) -> Vec<gort::JoinHandle<()>> {
+    let hog = || {
+        let (stop, begun) = (stop.clone(), begun.clone());
+        gort::spawn(move || {
+            begun.fetch_add(1, SeqCst);
+            computes_until(&stop);
+        })
+    };
+    std::iter::repeat_with(hog).take(n).collect()
+}
+
 /// More goroutines compute than threads may run without a P: the rest wait for their turn. A plain thread ends it
 /// when it is told to, and says how many have begun.
 fn more_hogs_than_the_cap() {
     let stop = Arc::new(AtomicBool::new(false));
     let begun = Arc::new(AtomicUsize::new(0));
-    let hogs: Vec<_> = (0..80 * gort::gomaxprocs(0))
-        .map(|_| {
-            let (stop, begun) = (stop.clone(), begun.clone());
-            gort::spawn(move || {
-                begun.fetch_add(1, SeqCst);
-                // It never sleeps, but lets the kernel come to the next thread soon.
-                while !stop.load(SeqCst) {
-                    std::thread::yield_now();
-                }
-            })
-        })
-        .collect();
+    let hogs = hogs(80 * gort::gomaxprocs(0), &stop, &begun);
     let seen = begun.clone();
     std::thread::spawn(move || {
         std::io::stdin().read_line(&mut String::new()).unwrap();
@@ -239,18 +247,7 @@ fn more_hogs_than_the_cap() {
 /// its P, so that it must give way by itself when its slice is used up.
 fn a_slice_ends_past_the_cap() {
     let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let hogs: Vec<_> = (0..64)
-        .map(|_| {
-            let (stop, begun) = (stop.clone(), begun.clone());
-            gort::spawn(move || {
-                begun.fetch_add(1, SeqCst);
-                // It never sleeps, but lets the kernel come to the next thread soon.
-                while !stop.load(SeqCst) {
-                    std::thread::yield_now();
-                }
-            })
-        })
-        .collect();
+    let hogs = hogs(64, &stop, &begun);
     // With one P, which is ours when this is over, all of them have lost it.
     while begun.load(SeqCst) < 64 {
         gort::yield_now();
@@ -338,9 +335,7 @@ fn sleepers_that_come_back_as_hogs() {
                 // The one that has the lock waits in the kernel for a message, the others for the lock.
                 let _ = gate.lock().unwrap().recv();
                 back.fetch_add(1, SeqCst);
-                while !stop.load(SeqCst) {
-                    std::thread::yield_now();
-                }
+                computes_until(&stop);
             })
         })
         .collect();
@@ -359,9 +354,7 @@ fn sleepers_that_come_back_as_hogs() {
     }
     // Somebody waits behind one more.
     let other = gort::spawn(|| ());
-    while !stop.load(SeqCst) {
-        std::thread::yield_now();
-    }
+    computes_until(&stop);
     other.join().unwrap();
     hogs.into_iter().for_each(|hog| hog.join().unwrap());
 }

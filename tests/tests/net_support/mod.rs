@@ -53,3 +53,14 @@ pub(crate) fn for_each_seed(last: u64, round: impl Fn(u64)) {
         gort::gomaxprocs(before);
     }
 }
+
+/// Runs the calling test program once more without `epoll_pwait2`, in a process of its own, but for the test that does.
+#[track_caller]
+pub(crate) fn all_without_pwait2(but: &str) {
+    let again = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--skip", but])
+        .env("GODEBUG", "noepollpwait2=1")
+        .output()
+        .unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+}

@@ -1,5 +1,6 @@
-//! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, locks, contexts, timers, groups, joins, panics,
-//! plain threads, blocking calls, loops that compute. Checks that every message arrives once and that `num_goroutine` comes back.
+//! A random graph of goroutines, by seed: spawns, yields, parks, sleeps, channel traffic, locks, contexts, timers,
+//! groups, joins, panics, plain threads, blocking calls, loops that compute. Checks that every message arrives once and
+//! that `num_goroutine` comes back.
 //!
 //! ```text
 //! $ cargo run --release -p tests --bin stress -- SEED ROUNDS
