@@ -208,7 +208,8 @@ impl Retake {
             } else {
                 continue;
             };
-            if reason == Reason::Hog && self.crowd.is_full(CAP * SCHED.procs(), now) {
+            let claimed = self.claimed.len() as u32;
+            if reason == Reason::Hog && self.crowd.is_full(CAP * SCHED.procs(), claimed, now) {
                 self.warn();
             } else if mp.claim.claim() {
                 self.claimed.push((pp, mp, reason));
