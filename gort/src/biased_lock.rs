@@ -32,8 +32,6 @@ use std::ptr;
 #[cfg(not(loom))]
 use crate::contention::Meter;
 use crate::lock::Lock;
-#[cfg(not(loom))]
-use crate::lock::{may_sleep, sleepers};
 #[cfg(loom)]
 use crate::primitive::fence;
 use crate::primitive::{AtomicPtr, AtomicU32, Cell, Ordering, spin_loop};
@@ -66,6 +64,10 @@ pub(crate) struct Slot {
     /// [`mark`] of the lock that the M is inside of, or about to find out that it is not; 0 for none. Written by
     /// the M.
     inside: AtomicU32,
+    /// How many sleep until the M has left. As in [`crate::lock`], but not in its table, as a slot never goes; and the
+    /// light fence is enough, as nothing is biased where it is not.
+    #[cfg(not(loom))]
+    sleepers: AtomicU32,
     #[cfg(not(loom))]
     meter: Meter,
 }
@@ -74,6 +76,8 @@ impl Slot {
     pub(crate) fn new() -> Self {
         Self {
             inside: AtomicU32::new(0),
+            #[cfg(not(loom))]
+            sleepers: AtomicU32::new(0),
             #[cfg(not(loom))]
             meter: Meter::new(),
         }
@@ -87,11 +91,17 @@ impl Slot {
         #[cfg(not(loom))]
         {
             barrier::light();
-            let count = sleepers(&self.inside);
-            if count.load(Ordering::Relaxed) != 0 && may_sleep(count) {
-                futex::wake(&self.inside, i32::MAX);
+            if self.sleepers.load(Ordering::Relaxed) != 0 {
+                self.wake();
             }
         }
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        futex::wake(&self.inside, i32::MAX);
     }
 
     /// Waits until the M is not inside the lock of this mark.
@@ -106,13 +116,12 @@ impl Slot {
             spin_loop();
         }
         // As in `lock`: the M sees that somebody sleeps, or the kernel sees that it has left.
-        let count = sleepers(&self.inside);
-        count.fetch_add(1, Ordering::Relaxed);
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
         barrier::heavy();
         while inside() {
             futex::wait(&self.inside, mark, crate::sys::clock::NEVER);
         }
-        count.fetch_sub(1, Ordering::Relaxed);
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
     #[cfg(loom)]
@@ -233,13 +242,13 @@ impl BiasedLock {
         slot.wait_until_left(self.mark());
     }
 
-    /// Releases the lock. Its memory may be gone as soon as it is free. On the thread that took it.
+    /// Releases the lock. Its memory may be gone as soon as it is free. On the thread that took it, whose slot is given.
     #[inline(always)]
-    pub(crate) fn unlock(&self, slot: impl FnOnce() -> Option<&'static Slot>) {
+    pub(crate) fn unlock(&self, slot: Option<&'static Slot>) {
         if self.plain.get() {
             self.plain.set(false);
             self.inner.unlock();
-        } else if let Some(slot) = slot() {
+        } else if let Some(slot) = slot {
             slot.leave();
         }
     }
@@ -270,7 +279,7 @@ mod models {
         m.lock.lock(Some(slot));
         // SAFETY: checked by loom.
         m.guarded.with_mut(|n| unsafe { *n += 1 });
-        m.lock.unlock(|| Some(slot));
+        m.lock.unlock(Some(slot));
     }
 
     fn model(mine: u32, theirs: u32) {

@@ -52,7 +52,7 @@ static SLEEPERS: [AtomicU32; COUNTS] = [const { AtomicU32::new(FENCED) }; COUNTS
 
 #[cfg(not(loom))]
 #[inline(always)]
-pub(crate) fn sleepers(lock: *const AtomicU32) -> &'static AtomicU32 {
+fn sleepers(lock: *const AtomicU32) -> &'static AtomicU32 {
     &SLEEPERS[(lock as usize >> 6) % COUNTS]
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn use_light_fences() {
 /// What releasing has to do beyond the store of 0: whether somebody may sleep.
 #[cold]
 #[inline(never)]
-pub(crate) fn may_sleep(count: &AtomicU32) -> bool {
+fn may_sleep(count: &AtomicU32) -> bool {
     let mut n = count.load(Ordering::Relaxed);
     if n & FENCED != 0 {
         fence(Ordering::SeqCst);

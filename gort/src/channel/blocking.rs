@@ -11,7 +11,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use super::core::{Chan, Got, Inner, Sent, Side};
 use super::{RecvTimeoutError, SendError, SendTimeoutError};
 use crate::g::wait_reason::WaitReason;
-use crate::sched::park;
+use crate::sched::{current, park};
 use crate::sys::clock::NEVER;
 use crate::wait::{Popped, Waiter};
 
@@ -20,8 +20,8 @@ impl<T> Chan<T> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
-        park::check_preempt();
-        match self.attempt_send(message) {
+        let here = park::check_preempt();
+        match self.attempt_send(here, message) {
             Sent::Done => Ok(()),
             Sent::Closed(message) => Err(SendError(message)),
             Sent::Full(message) => self.send_parked(message),
@@ -54,14 +54,14 @@ impl<T> Chan<T> {
         if deadline == NEVER {
             return self.send(message).map_err(|e| SendTimeoutError::Disconnected(e.into_inner()));
         }
-        park::check_preempt();
+        let mut here = park::check_preempt();
         loop {
-            let waiting = match self.attempt_send(message) {
+            let waiting = match self.attempt_send(here, message) {
                 Sent::Done => return Ok(()),
                 Sent::Closed(message) => return Err(SendTimeoutError::Disconnected(message)),
                 Sent::Full(message) => ManuallyDrop::new(message),
             };
-            self.unlock();
+            self.unlock(here);
             let element = (&raw const waiting).cast_mut().cast();
             let (taken, done) = self.wait_until(deadline, element, Side::Send);
             if done {
@@ -76,6 +76,7 @@ impl<T> Chan<T> {
                 return Err(SendTimeoutError::Timeout(message));
             }
             // Room has come before we could wait for it.
+            here = current::slot();
         }
     }
 
@@ -89,10 +90,10 @@ impl<T> Chan<T> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn recv(&self) -> Option<T> {
-        park::check_preempt();
+        let here = park::check_preempt();
         let mut place = MaybeUninit::uninit();
         // SAFETY: a place for a `T`.
-        let waits = match unsafe { self.attempt_recv(|_| place.as_mut_ptr()) } {
+        let waits = match unsafe { self.attempt_recv(here, |_| place.as_mut_ptr()) } {
             // SAFETY: it says that the message is there.
             Got::Message => return Some(unsafe { place.assume_init() }),
             Got::Closed => return None,
@@ -144,10 +145,10 @@ impl<T> Chan<T> {
     /// `Ok` if a message has been put into `place`.
     #[track_caller]
     fn recv_until_into(&self, deadline: u64, place: &mut MaybeUninit<T>) -> Result<(), RecvTimeoutError> {
-        park::check_preempt();
+        let mut here = park::check_preempt();
         loop {
             // SAFETY: a place for a `T`.
-            match unsafe { self.attempt_recv(|_| place.as_mut_ptr()) } {
+            match unsafe { self.attempt_recv(here, |_| place.as_mut_ptr()) } {
                 Got::Message => return Ok(()),
                 Got::Closed => return Err(RecvTimeoutError::Disconnected),
                 Got::Promise(sender) => {
@@ -157,12 +158,12 @@ impl<T> Chan<T> {
                 }
                 Got::Empty => {}
             }
-            self.unlock();
+            self.unlock(here);
             match self.wait_until(deadline, place.as_mut_ptr().cast(), Side::Recv) {
                 // A sender has put it there.
                 (_, true) => return Ok(()),
                 (true, false) => return Err(RecvTimeoutError::Disconnected),
-                (false, false) if crate::sys::clock::nanotime() < deadline => {}
+                (false, false) if crate::sys::clock::nanotime() < deadline => here = current::slot(),
                 (false, false) => return Err(RecvTimeoutError::Timeout),
             }
         }
@@ -188,17 +189,18 @@ impl<T> Chan<T> {
     /// Queues a waiter, unless what it waits for is there already.
     #[inline(always)]
     pub(super) fn enqueue(&self, waiter: &Waiter, side: Side) -> bool {
-        self.lock();
+        let here = current::slot();
+        self.lock(here);
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         if self.can_go_on(inner, side, waiter.gp()) {
-            self.unlock();
+            self.unlock(here);
             return false;
         }
         inner.queue(side).push(waiter);
         self.readiness(side.other()).set();
         // SAFETY: the lock is held.
-        unsafe { self.unlock_changed() };
+        unsafe { self.unlock_changed(here) };
         true
     }
 
@@ -216,14 +218,15 @@ impl<T> Chan<T> {
         });
         // Whoever took us off did so under the lock: after this it does not touch the node any more.
         let waiter = waiter.get().expect("set above");
-        self.lock();
+        let here = current::slot();
+        self.lock(here);
         // SAFETY: the lock is held.
         unsafe { self.inner() }.queue(side).remove(waiter);
         if waiter.kept.get() && !waiter.done.get() {
             self.wait_kept(waiter);
             return (true, true);
         }
-        self.unlock();
+        self.unlock(here);
         (waiter.taken.get(), waiter.done.get())
     }
 }

@@ -17,7 +17,7 @@ use std::mem::MaybeUninit;
 use super::SendError;
 use super::token::{self, State, Token};
 use crate::g::wait_reason::WaitReason;
-use crate::sched::park;
+use crate::sched::{current, park};
 use crate::wait::{Chain, Popped, Waiter};
 
 impl<T> Chan<T> {
@@ -27,11 +27,12 @@ impl<T> Chan<T> {
         if !self.may(Side::Recv) {
             return false;
         }
+        let here = current::slot();
         let scratch = token.scratch.as_mut_ptr();
         // SAFETY: an open token's scratch is empty.
         let place = |inner: &mut Inner<T>| unsafe { token::place(scratch, &mut inner.spare) };
         // SAFETY: it is written to if it is asked for.
-        match unsafe { self.attempt_recv(place) } {
+        match unsafe { self.attempt_recv(here, place) } {
             Got::Message => {}
             Got::Promise(sender) => {
                 // SAFETY: the lock is held. The place is one for a `T`.
@@ -50,7 +51,7 @@ impl<T> Chan<T> {
             }
             Got::Empty => {
                 self.readiness(Side::Recv).clear();
-                self.unlock();
+                self.unlock(here);
                 return false;
             }
         }
@@ -82,12 +83,13 @@ impl<T> Chan<T> {
     /// After a wait: takes the waiter off the queue, and if somebody else has done so, says in the
     /// token what was agreed on.
     pub(crate) fn accept(&self, waiter: &Waiter, side: Side, token: &mut Token) -> bool {
-        self.lock();
+        let here = current::slot();
+        self.lock(here);
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         inner.queue(side).remove(waiter);
         if !waiter.taken.get() {
-            self.unlock();
+            self.unlock(here);
             return false;
         }
         token.state = match side {
@@ -103,7 +105,7 @@ impl<T> Chan<T> {
             }
             Side::Recv => State::Closed,
         };
-        self.unlock();
+        self.unlock(here);
         true
     }
 
@@ -144,12 +146,13 @@ impl<T> Chan<T> {
 
     /// Sends into the place that was promised.
     fn redeem(&self, message: T) -> Result<(), SendError<T>> {
-        self.lock();
+        let here = current::slot();
+        self.lock(here);
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         inner.promised -= 1;
         if inner.closed {
-            self.unlock();
+            self.unlock(here);
             return Err(SendError(message));
         }
         let mut woken = inner.watchq.pop_all();
@@ -171,7 +174,7 @@ impl<T> Chan<T> {
                 self.readiness(Side::Recv).set();
             }
         }
-        self.unlock();
+        self.unlock(here);
         woken.ready_all();
         Ok(())
     }

@@ -21,7 +21,7 @@ use super::buffer;
 use super::readiness::{Readiness, may_go_on};
 use super::token;
 use super::{Receiver, Sender, TryRecvError, TrySendError};
-use crate::biased_lock::BiasedLock;
+use crate::biased_lock::{BiasedLock, Slot};
 use crate::g::After;
 use crate::g::wait_reason::WaitReason;
 use crate::primitive::{Arc, AtomicUsize, Ordering, UnsafeCell};
@@ -67,6 +67,9 @@ unsafe impl<T: Send> Send for Chan<T> {}
 
 impl<T> std::panic::RefUnwindSafe for Chan<T> {}
 impl<T> std::panic::UnwindSafe for Chan<T> {}
+
+/// The calling thread's slot, which holds until its goroutine parks: asked for once in an operation.
+pub(super) type Here = Option<&'static Slot>;
 
 /// How an attempt to send ended.
 pub(super) enum Sent<T> {
@@ -122,14 +125,14 @@ impl<T> Chan<T> {
     }
 
     #[inline(always)]
-    pub(super) fn lock(&self) {
-        self.lock.lock(current::slot());
+    pub(super) fn lock(&self, here: Here) {
+        self.lock.lock(here);
     }
 
     /// On the thread that took the lock.
     #[inline(always)]
-    pub(super) fn unlock(&self) {
-        self.lock.unlock(current::slot);
+    pub(super) fn unlock(&self, here: Here) {
+        self.lock.unlock(here);
     }
 
     /// Parks the caller, which has queued itself; the lock is released once its registers are saved.
@@ -140,10 +143,11 @@ impl<T> Chan<T> {
 
     /// Runs `f` with the lock held. It does not panic: it calls nothing of the user's.
     pub(super) fn locked<R>(&self, f: impl FnOnce(&mut Inner<T>) -> R) -> R {
-        self.lock();
+        let here = current::slot();
+        self.lock(here);
         // SAFETY: the lock is held.
         let r = f(unsafe { self.inner() });
-        self.unlock();
+        self.unlock(here);
         r
     }
 
@@ -183,13 +187,13 @@ impl<T> Chan<T> {
     /// As for [`inner`](Self::inner). The state is not handed in: a reference that is an argument claims what it refers
     /// to until the function returns, and others are at the state before.
     #[inline(always)]
-    pub(super) unsafe fn unlock_changed(&self) {
+    pub(super) unsafe fn unlock_changed(&self, here: Here) {
         // SAFETY: the caller's word.
         if unsafe { self.inner() }.watchq.is_empty() {
-            self.unlock();
+            self.unlock(here);
         } else {
             // SAFETY: as above.
-            unsafe { self.unlock_and_tell() }
+            unsafe { self.unlock_and_tell(here) }
         }
     }
 
@@ -197,28 +201,28 @@ impl<T> Chan<T> {
     /// As above.
     #[cold]
     #[inline(never)]
-    unsafe fn unlock_and_tell(&self) {
+    unsafe fn unlock_and_tell(&self, here: Here) {
         // SAFETY: the caller's word.
         let inner = unsafe { self.inner() };
         let watchers = inner.watchq.pop_all();
-        self.unlock();
+        self.unlock(here);
         watchers.ready_all();
     }
 
-    /// Sends without waiting.
+    /// Sends without waiting, on the thread that the caller is on.
     #[inline(always)]
-    pub(super) fn attempt_send(&self, message: T) -> Sent<T> {
-        self.lock();
+    pub(super) fn attempt_send(&self, here: Here, message: T) -> Sent<T> {
+        self.lock(here);
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         if inner.closed {
-            self.unlock();
+            self.unlock(here);
             return Sent::Closed(message);
         }
         if let Some(receiver) = inner.recvq.pop() {
             // SAFETY: just taken off, under the lock.
             unsafe { inner.hand_over(&receiver, message) };
-            self.unlock();
+            self.unlock(here);
             receiver.ready();
             return Sent::Done;
         }
@@ -226,7 +230,7 @@ impl<T> Chan<T> {
             inner.buf.push_back(message);
             self.receivable.set();
             // SAFETY: the lock is held.
-            unsafe { self.unlock_changed() };
+            unsafe { self.unlock_changed(here) };
             return Sent::Done;
         }
         Sent::Full(message)
@@ -241,25 +245,26 @@ impl<T> Chan<T> {
     }
 
     fn try_send_locked(&self, message: T) -> Result<(), TrySendError<T>> {
-        match self.attempt_send(message) {
+        let here = current::slot();
+        match self.attempt_send(here, message) {
             Sent::Done => Ok(()),
             Sent::Closed(message) => Err(TrySendError::Disconnected(message)),
             Sent::Full(message) => {
                 self.sendable.clear();
-                self.unlock();
+                self.unlock(here);
                 Err(TrySendError::Full(message))
             }
         }
     }
 
-    /// Receives without waiting. `place` says where to, if there is a message: it may be large, and each function that
+    /// Receives without waiting, on the thread that the caller is on. `place` says where to, if there is a message: it may be large, and each function that
     /// handed it on by value would have a copy on its frame.
     ///
     /// # Safety
     /// A `T` can be written to what `place` gives.
     #[inline(always)]
-    pub(super) unsafe fn attempt_recv(&self, place: impl FnOnce(&mut Inner<T>) -> *mut T) -> Got {
-        self.lock();
+    pub(super) unsafe fn attempt_recv(&self, here: Here, place: impl FnOnce(&mut Inner<T>) -> *mut T) -> Got {
+        self.lock(here);
         // SAFETY: the lock is held.
         let inner = unsafe { self.inner() };
         if !inner.buf.is_empty() {
@@ -272,7 +277,7 @@ impl<T> Chan<T> {
             }
             buffer::give_back(&mut inner.buf, inner.keep);
             // SAFETY: the lock is held.
-            unsafe { self.unlock_changed() };
+            unsafe { self.unlock_changed(here) };
             if let Some(sender) = sender {
                 sender.ready();
             }
@@ -286,12 +291,12 @@ impl<T> Chan<T> {
                 // caller's word.
                 unsafe { place.copy_from_nonoverlapping(sender.element().cast::<T>(), 1) };
                 sender.set_done();
-                self.unlock();
+                self.unlock(here);
                 sender.ready();
                 Got::Message
             }
             None if inner.closed => {
-                self.unlock();
+                self.unlock(here);
                 Got::Closed
             }
             None => Got::Empty,
@@ -311,13 +316,14 @@ impl<T> Chan<T> {
 
     /// `Ok` if a message has been put into `place`.
     fn try_recv_locked(&self, place: &mut MaybeUninit<T>) -> Result<(), TryRecvError> {
+        let here = current::slot();
         // SAFETY: a place for a `T`.
-        match unsafe { self.attempt_recv(|_| place.as_mut_ptr()) } {
+        match unsafe { self.attempt_recv(here, |_| place.as_mut_ptr()) } {
             Got::Message => Ok(()),
             Got::Closed => Err(TryRecvError::Disconnected),
             Got::Empty => {
                 self.receivable.clear();
-                self.unlock();
+                self.unlock(here);
                 Err(TryRecvError::Empty)
             }
             Got::Promise(sender) => {
@@ -441,7 +447,13 @@ impl<T> Inner<T> {
     }
 
     /// A place has become free: the longest-waiting sender's message, or promise of one, takes it.
+    #[inline(always)]
     pub(super) fn refill(&mut self) -> Option<Popped> {
+        if self.sendq.is_empty() { None } else { self.refill_from_queue() }
+    }
+
+    #[inline(never)]
+    fn refill_from_queue(&mut self) -> Option<Popped> {
         let sender = self.sendq.pop()?;
         if sender.element().is_null() {
             self.promised += 1;

@@ -75,11 +75,11 @@ pub(super) struct Waiters {
 }
 
 impl Waiters {
+    #[inline(always)]
     pub(super) fn new(n: usize) -> Self {
-        Self {
-            inline: [const { OnceCell::new() }; INLINE],
-            more: (INLINE..n).map(|_| OnceCell::new()).collect(),
-        }
+        let more = (INLINE..n).map(|_| OnceCell::new()).collect();
+        // Last, and one by one: so they are made where they stay, and no more is written than that there is none yet.
+        Self { inline: std::array::from_fn(|_| OnceCell::new()), more }
     }
 
     pub(super) fn get(&self, i: usize) -> &OnceCell<Waiter> {

@@ -216,7 +216,7 @@ pub(crate) mod park {
             }
             After::UnlockBiased(lock) => {
                 // SAFETY: as above.
-                unsafe { (*lock).unlock(current::slot) };
+                unsafe { (*lock).unlock(current::slot()) };
                 true
             }
             After::Commit => gp.commit.commit(),
@@ -321,7 +321,9 @@ pub(crate) mod park {
         park_commit(deadline, WaitReason::Sleep, |_, _| true);
     }
 
-    pub(crate) fn check_preempt() {}
+    pub(crate) fn check_preempt() -> Option<&'static crate::biased_lock::Slot> {
+        current::slot()
+    }
 
     pub(crate) fn keep_thread<R>(f: impl FnOnce() -> R) -> R {
         f()

@@ -57,10 +57,12 @@ impl Idle {
         self.idle_ps.fetch_sub(1, Ordering::Relaxed);
     }
 
+    #[inline(always)]
     pub(crate) fn idle_ps(&self) -> u32 {
         self.idle_ps.load(Ordering::Relaxed)
     }
 
+    #[inline(always)]
     pub(crate) fn spinning(&self) -> u32 {
         self.spinning.load(Ordering::Relaxed)
     }

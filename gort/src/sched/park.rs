@@ -17,9 +17,10 @@ use std::time::Duration;
 use super::current;
 use super::m::M;
 use super::p::{P, PREEMPT};
-use super::schedule::{Pick, pick_next};
+use super::schedule::{Pick, pick_next, pick_next_of_all};
 use super::switch::{switch_to, switch_to_g0};
 use super::{SCHED, section, thread, wake};
+use crate::biased_lock::Slot;
 use crate::g::commit::Notify;
 use crate::g::status::Status;
 use crate::g::wait_reason::{Arms, WaitReason};
@@ -130,8 +131,9 @@ pub(crate) fn ready_on(mp: &'static M, gp: &'static G, next: bool) {
 
 /// For after-switch actions: the goroutine that has just left is to go on at once.
 #[cold]
-pub(crate) fn ready_here(mp: &'static M, gp: &'static G) {
-    ready_on(mp, gp, true);
+#[inline(never)]
+pub(crate) fn ready_here(gp: &'static G) {
+    ready_on(current::own_m(), gp, true);
 }
 
 /// Wakes the wait `seq` of `gp`'s commit word; true if this call is the one that did.
@@ -164,7 +166,7 @@ pub(crate) fn gosched() {
     if mp.lockedg.get().is_some() || std::thread::panicking() {
         gosched_locked(mp, gp);
     } else {
-        match pick_next(mp, false) {
+        match pick_next_of_all(mp, false) {
             Pick::Run(next) => switch_to(mp, gp, next, After::Requeue),
             Pick::Empty => {}
             Pick::NeedG0 => switch_to_g0(mp, gp, After::Requeue),
@@ -185,29 +187,31 @@ fn gosched_locked(mp: &'static M, gp: &'static G) {
     }
 }
 
-/// To be called by operations that may block but did not: gives way when the slice is used up.
+/// To be called by operations that may block but did not: gives way when the slice is used up. Gives the slot of the
+/// thread on which the caller then is, until it parks.
 ///
 /// # Panics
 /// When no runtime runs: before anything is locked or queued.
 #[inline]
 #[track_caller]
-pub(crate) fn check_preempt() {
-    match current::m() {
-        None => current::require_runtime(),
-        Some(mp) => {
-            // Outside of a section: a P that is not ours any more is no harm, it is only looked at.
-            let due = |pp: &P| pp.attention.load(Ordering::Relaxed) & PREEMPT != 0;
-            if mp.claim.lost() || mp.p().is_none_or(due) {
-                preempted();
-            }
-        }
+pub(crate) fn check_preempt() -> Option<&'static Slot> {
+    let Some(mp) = current::m() else {
+        current::require_runtime();
+        return None;
+    };
+    // Outside of a section: a P that is not ours any more is no harm, it is only looked at.
+    let due = |pp: &P| pp.attention.load(Ordering::Relaxed) & PREEMPT != 0;
+    if mp.claim.lost() || mp.p().is_none_or(due) {
+        return preempted();
     }
+    Some(&mp.inside)
 }
 
 #[cold]
 #[inline(never)]
-fn preempted() {
+fn preempted() -> Option<&'static Slot> {
     gosched();
+    current::slot()
 }
 
 /// Parks until `deadline` or until the wait that `begin` announces is notified. `begin` is given the

@@ -55,9 +55,24 @@ fn claim(entry: crate::runq::Entry) -> Option<&'static G> {
     gp.status.claim(tag).then_some(gp)
 }
 
-/// The next goroutine of this M's P. `on_g0`: the caller is g0, which runs timers itself.
-#[inline(never)]
+/// The next goroutine of this M's P. `on_g0`: the caller is g0, which runs timers itself. When nothing is due and one was
+/// readied to run next it is that one, and none of the registers that the rest needs are saved.
+#[inline(always)]
 pub(crate) fn pick_next(mp: &'static M, on_g0: bool) -> Pick {
+    if let Some(pp) = mp.p()
+        && pp.timers.next() == NEVER
+        && !netpoll::active()
+        && pp.attention.load(Ordering::Relaxed) == 0
+        && pp.schedtick() % GLOBAL_TICK != 0
+        && let Some(gp) = take_runnext(pp)
+    {
+        return found(mp, pp, gp, on_g0);
+    }
+    pick_next_of_all(mp, on_g0)
+}
+
+#[inline(never)]
+pub(crate) fn pick_next_of_all(mp: &'static M, on_g0: bool) -> Pick {
     pick_next_inline(mp, on_g0)
 }
 
@@ -88,13 +103,9 @@ pub(crate) fn pick_next_inline(mp: &'static M, on_g0: bool) -> Pick {
         pp.next_tick();
         return found(mp, pp, gp, on_g0);
     }
-    let next = pp.runq.runnext();
-    if next != 0 {
-        pp.runq.set_runnext(0);
-        if let Some(gp) = claim(next) {
-            // Inherits the slice: no tick.
-            return found(mp, pp, gp, on_g0);
-        }
+    if let Some(gp) = take_runnext(pp) {
+        // Inherits the slice: no tick.
+        return found(mp, pp, gp, on_g0);
     }
     while let Some(entry) = pp.runq.get() {
         if let Some(gp) = claim(entry) {
@@ -111,6 +122,17 @@ pub(crate) fn pick_next_inline(mp: &'static M, on_g0: bool) -> Pick {
         return found(mp, pp, gp, on_g0);
     }
     Pick::Empty
+}
+
+/// The one that was readied to run next.
+#[inline(always)]
+fn take_runnext(pp: &'static P) -> Option<&'static G> {
+    let next = pp.runq.runnext();
+    if next == 0 {
+        return None;
+    }
+    pp.runq.set_runnext(0);
+    claim(next)
 }
 
 /// Among many goroutines descriptor and stack of the next one are in no near cache: asks for them while those before it

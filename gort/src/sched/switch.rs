@@ -89,8 +89,12 @@ fn complete(transfer: Transfer) {
     // SAFETY: `switch_to` passes the address of the G that it leaves.
     let prev = unsafe { &*(transfer.data as *const G) };
     prev.gobuf.save(transfer.context);
-    if !matches!(prev.after.get(), After::Nothing) {
-        act(prev);
+    match prev.after.get() {
+        After::Nothing => {}
+        // The one that pairs of goroutines take turns with.
+        // SAFETY: as in `act`.
+        After::UnlockBiased(lock) => unsafe { (*lock).unlock(current::slot()) },
+        _ => act(prev),
     }
 }
 
@@ -104,28 +108,30 @@ fn act(prev: &'static G) {
         // alive until the goroutine is taken off it, under the same lock.
         After::Unlock(lock) => unsafe { (*lock).unlock() },
         // SAFETY: as above. It was taken on this thread, on which we go on.
-        After::UnlockBiased(lock) => unsafe { (*lock).unlock(current::slot) },
+        After::UnlockBiased(lock) => unsafe { (*lock).unlock(current::slot()) },
         After::Commit | After::CommitOne(_) => {
             if !prev.commit.commit() {
-                ready_here(own_m(), prev);
+                ready_here(prev);
             }
         }
         After::JoinOn(target) => {
             if !join_wait(target) {
-                ready_here(own_m(), prev);
+                ready_here(prev);
             }
         }
         After::Requeue => {
             prev.status.set(Status::Running, Status::Runnable);
             super::wake::put_tail(own_m(), entry::pack(prev));
         }
-        After::Dead => reap(own_m(), prev),
+        After::Dead => reap(prev),
     }
 }
 
 /// Frees what a goroutine that is over has left: its stack to the P, its descriptor unless a handle
 /// still asks for the result. Go: `gdestroy`.
-fn reap(mp: &'static M, gp: &'static G) {
+#[inline(never)]
+fn reap(gp: &'static G) {
+    let mp = own_m();
     let _ = gp.gobuf.take();
     if let Some(stack) = gp.stack() {
         gp.set_stack(None);

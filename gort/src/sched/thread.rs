@@ -83,7 +83,7 @@ pub(crate) fn wait(after: After, deadline: u64) -> bool {
         }
         After::UnlockBiased(lock) => {
             // SAFETY: as above.
-            unsafe { (*lock).unlock(current::slot) };
+            unsafe { (*lock).unlock(current::slot()) };
             true
         }
         After::Commit | After::CommitOne(_) => gp.commit.commit(),
