@@ -70,9 +70,13 @@ impl RawMutex {
     #[inline]
     pub(super) fn lock(&self) {
         // Free, maybe while somebody who was woken is on its way: we are quicker. To look first costs less than an
-        // exchange that guesses wrong as long as others wait.
+        // exchange that guesses wrong as long as others wait. Where nobody does, the exchange does not wait for the look.
         let state = self.state.load(Ordering::Relaxed);
-        if state & (LOCKED | STARVING) != 0 || self.take(state, false).is_err() {
+        let taken = match state {
+            0 => self.take(0, false).is_ok(),
+            _ => state & (LOCKED | STARVING) == 0 && self.take(state, false).is_ok(),
+        };
+        if !taken {
             self.lock_slow();
         }
     }
