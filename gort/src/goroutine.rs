@@ -137,7 +137,7 @@ pub fn park_timeout(timeout: Duration) {
 }
 
 /// Blocks for at least `duration`. Other goroutines run meanwhile; the lateness is tens of microseconds. When timers
-/// come due by the thousand in a tenth of a second they do so in batches, and the lateness is up to half a millisecond.
+/// come due by the thousand in a tenth of a second they do so in batches, and the lateness is up to a millisecond.
 ///
 /// May move the goroutine to another thread.
 ///

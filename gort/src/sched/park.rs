@@ -255,7 +255,7 @@ fn park_committed(
         gp.commit.end();
         return in_time;
     };
-    let timers = (deadline != NEVER).then(|| wake::start_timer(deadline, Target::Wait(gp, seq)));
+    let timers = (deadline != NEVER).then(|| wake::start_wait_timer(deadline, gp, seq));
     gopark_inline(after, reason);
     section.end_anywhere();
     let notified = gp.commit.end();
@@ -297,7 +297,7 @@ fn sleep_from(now: u64, when: u64) {
         return;
     };
     if when != NEVER {
-        wake::start_timer(when, Target::Wait(gp, seq));
+        wake::start_wait_timer(when, gp, seq);
         if let Some(pp) = section.m().p() {
             pp.it_is(now);
         }

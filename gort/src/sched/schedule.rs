@@ -326,7 +326,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
         }
         if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
             mp.spinning.set(true);
-            let until = now + linger::time();
+            let until = now + linger::time(now);
             loop {
                 if let Some(gp) = steal(mp, pp) {
                     let found = clock::nanotime();

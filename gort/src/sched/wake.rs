@@ -12,6 +12,7 @@ use super::p::{P, PREEMPT, PStatus};
 use super::{Locked, SCHED, deadlock, last_words, poller, schedinit, template, thread_exhaustion};
 use crate::contention;
 use crate::g::G;
+use crate::g::commit::Seq;
 use crate::runq::Entry;
 use crate::sys::clock::NEVER;
 use crate::sys::{clock, thread};
@@ -435,7 +436,19 @@ pub(crate) fn start_locked_m(mp: &'static M, gp: &'static G) -> Result<(), Dismi
 }
 
 /// Has `target` happen at `when`. Gives the heap that it is on. Called in a section, or on a plain thread.
+#[inline(never)]
 pub(crate) fn start_timer(when: u64, target: Target) -> &'static Timers {
+    start_timer_inline(when, || target)
+}
+
+/// [`start_timer`] for one who waits.
+#[inline(never)]
+pub(crate) fn start_wait_timer(when: u64, gp: &'static G, seq: Seq) -> &'static Timers {
+    start_timer_inline(when, || Target::Wait(gp, seq))
+}
+
+#[inline(always)]
+fn start_timer_inline(when: u64, target: impl FnOnce() -> Target) -> &'static Timers {
     if let Some(pp) = super::current::m().and_then(M::p) {
         // Its owner, who is us, looks at it at each pick.
         pp.timers.insert(when, target);

@@ -124,9 +124,9 @@ impl Timers {
     }
 
     /// Has `target` happen at `when`. A goroutine that goes to sleep is here at its deepest: what this needs of a stack
-    /// that is in no cache it waits for.
-    #[inline]
-    pub(crate) fn insert(&self, when: u64, target: Target) {
+    /// that is in no cache it waits for. So it is part of its callers, and has the target made where it is to lie.
+    #[inline(always)]
+    pub(crate) fn insert(&self, when: u64, target: impl FnOnce() -> Target) {
         self.lock.lock();
         // SAFETY: the lock is held.
         let queue = unsafe { &mut *self.queue.get() };
@@ -135,7 +135,7 @@ impl Timers {
             self.sweep(queue);
         }
         let earliest = queue.next();
-        queue.push(when, target);
+        queue.push_with(when, target);
         self.unlock(queue, earliest);
     }
 
@@ -215,8 +215,8 @@ mod tests {
         let timers = Timers::new();
         let gp = slab::single(Kind::G0);
         let first = gp.commit.begin();
-        timers.insert(30, Target::Wait(gp, first));
-        timers.insert(10, Target::Wait(gp, first));
+        timers.insert(30, || Target::Wait(gp, first));
+        timers.insert(10, || Target::Wait(gp, first));
         assert_eq!(timers.next(), 10);
         assert!(gp.commit.commit());
         let mut readied = 0;
@@ -234,7 +234,7 @@ mod tests {
         let gp = slab::single(Kind::G0);
         for i in 0..10_000 {
             let seq = gp.commit.begin();
-            timers.insert(1_000_000 + i, Target::Wait(gp, seq));
+            timers.insert(1_000_000 + i, || Target::Wait(gp, seq));
             assert!(!gp.commit.end());
             timers.count_stale();
         }

@@ -79,12 +79,12 @@ impl<T> Wheel<T> {
     }
 
     #[inline(always)]
-    fn put(&mut self, when: u64, what: T) {
+    fn put(&mut self, when: u64, what: impl FnOnce() -> T) {
         let i = (when >> WIDTH_SHIFT) as usize % BUCKETS;
         if self.buckets[i].is_empty() {
             self.fill(i);
         }
-        self.buckets[i].push(Reverse(Timed { when, what }));
+        self.buckets[i].push(Reverse(Timed { when, what: what() }));
         self.len += 1;
     }
 
@@ -147,11 +147,15 @@ impl<T> Queue<T> {
 
     /// Its way to a bucket needs little stack: what a goroutine uses below where it parks is in no cache.
     #[inline(always)]
-    pub(crate) fn push(&mut self, when: u64, what: T) {
+    pub(crate) fn push_with(&mut self, when: u64, what: impl FnOnce() -> T) {
         match &mut self.wheel {
             Some(wheel) if when >= self.near_end && when - self.near_end < SPAN => wheel.put(when, what),
-            _ => self.push_on_heap(when, what),
+            _ => self.push_on_heap(when, what()),
         }
+    }
+
+    fn push(&mut self, when: u64, what: T) {
+        self.push_with(when, || what);
     }
 
     #[inline(never)]
@@ -194,7 +198,7 @@ impl<T> Queue<T> {
             && e.0.when.saturating_sub(first) < SPAN
         {
             let e = self.far.pop().expect("peeked").0;
-            wheel.put(e.when, e.what);
+            wheel.put(e.when, || e.what);
         }
         let Some(end) = first.checked_add(1 << WIDTH_SHIFT) else { return self.stop_wheel() };
         let bucket = wheel.take(first);

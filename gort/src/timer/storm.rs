@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 const WINDOW: u64 = 2_000_000;
 /// A measurement says nothing about times that come later than this after it, nor about those before it.
 const STALE: u64 = 4 * WINDOW;
-/// The widest grid, in nanoseconds, as a shift: half a millisecond.
-const WIDEST: u32 = 19;
+/// The widest grid, in nanoseconds, as a shift: a millisecond, for 64 timers in it and more.
+const WIDEST: u32 = 20;
 /// The narrowest that is worth it, and what each timer that comes due in a millisecond adds to the width.
 const NARROWEST: u32 = 14;
 /// The grid is at most this part of a wait.
@@ -48,14 +48,22 @@ impl Storm {
         Self { fired: Counter(AtomicU32::new(0)), since: AtomicU64::new(0), grid: AtomicU32::new(0) }
     }
 
+    /// Whether there is a grid for what is due at about `when`.
+    #[inline]
+    pub(crate) fn is_on(&self, when: u64) -> bool {
+        self.grid_at(when) != 0
+    }
+
+    #[inline]
+    fn grid_at(&self, when: u64) -> u32 {
+        let grid = self.grid.load(Ordering::Relaxed);
+        if grid == 0 || when.wrapping_sub(self.since.load(Ordering::Relaxed)) > STALE { 0 } else { grid }
+    }
+
     /// When to look at timers of which the earliest is due at `when`.
     #[inline]
     pub(crate) fn look_at(&self, when: u64) -> u64 {
-        let grid = self.grid.load(Ordering::Relaxed);
-        if grid == 0 || when.wrapping_sub(self.since.load(Ordering::Relaxed)) > STALE {
-            return when;
-        }
-        let mask = (1 << grid) - 1;
+        let mask = (1 << self.grid_at(when)) - 1;
         when.checked_add(mask).map_or(when, |w| w & !mask)
     }
 
@@ -104,7 +112,7 @@ mod tests {
             );
         };
         // 100,000 that sleep for 200 ms, 10,000, 1,000, 100.
-        check(1_000, 2, 100_000, 19);
+        check(1_000, 2, 100_000, 20);
         check(100, 2, 10_000, 19);
         check(10, 2, 1_000, 16);
         check(1, 2, 100, 0);
@@ -132,6 +140,7 @@ mod tests {
         assert_eq!(storm.look_at(u64::MAX), u64::MAX);
         let later = now + STALE + 1;
         assert_eq!(storm.look_at(later), later, "what was long ago says nothing");
+        assert!(storm.is_on(now) && !storm.is_on(later));
         storm.fired(1, now + 100 * MS, || 100_000);
         assert_eq!(storm.look_at(now + 101 * MS + 1), now + 101 * MS + 1, "the storm is over");
     }
