@@ -14,6 +14,8 @@
 //! compute, and help is worth its price. Each that is soon followed by another is twice as long as the one before, so that
 //! looking whether things have changed costs little.
 //!
+//! A server's Ps are left alone for another reason as well ([`set_patience`]): no processor is idle.
+//!
 //! Rejected: never taking from short queues (work of some microseconds apiece would stay on one core for good); stealing
 //! only what has been seen to wait (the same); looking at the clock at every turn (it costs as much as the turn).
 
@@ -37,6 +39,9 @@ const UNPAID_AGAIN: u32 = 4;
 const PAUSE_MIN: u32 = 8;
 const PAUSE_MAX: u32 = 128;
 
+/// Goroutines in a queue up to which it counts as short.
+const SHORT_QUEUE: u32 = 16;
+
 /// That of the process.
 static PAUSE: Pause = Pause::new();
 
@@ -49,16 +54,29 @@ struct Pause {
     next: AtomicU32,
     /// How many more steals have not paid than have.
     unpaid: AtomicU32,
+    /// Goroutines that a queue is left with in or out of a pause; see [`set_patience`].
+    patience: AtomicU32,
 }
 
 impl Pause {
     const fn new() -> Self {
-        Self { left: AtomicU32::new(0), next: AtomicU32::new(PAUSE_MIN), unpaid: AtomicU32::new(0) }
+        Self {
+            left: AtomicU32::new(0),
+            next: AtomicU32::new(PAUSE_MIN),
+            unpaid: AtomicU32::new(0),
+            patience: AtomicU32::new(0),
+        }
     }
 
     #[inline]
     fn is_on(&self) -> bool {
         self.left.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline]
+    fn left_alone(&self) -> u32 {
+        let patience = self.patience.load(Ordering::Relaxed);
+        if self.is_on() { patience.max(SHORT_QUEUE) } else { patience }
     }
 
     #[cold]
@@ -99,10 +117,27 @@ impl Pause {
     }
 }
 
-/// Whether idle Ms are to leave short queues alone.
+/// How many goroutines in a P's queue idle Ms are to leave alone.
+#[inline]
+pub(crate) fn left_alone() -> u32 {
+    PAUSE.left_alone()
+}
+
+/// Whether they are to leave short queues alone.
 #[inline]
 pub(crate) fn paused() -> bool {
-    PAUSE.is_on()
+    left_alone() > 0
+}
+
+/// Ps are left so many goroutines for another reason: no processor is idle. By sysmon.
+pub(crate) fn set_patience(n: u32) {
+    PAUSE.patience.store(n, Ordering::Relaxed);
+}
+
+/// Whether they are, so that one P that looks at sockets is enough.
+#[inline]
+pub(crate) fn is_patient() -> bool {
+    PAUSE.patience.load(Ordering::Relaxed) > 0
 }
 
 /// An M has run out of work this many nanoseconds after it took some from another.
@@ -180,6 +215,18 @@ mod tests {
         p.begin();
         assert!((1..PAUSE_MIN).all(|_| !p.round(false)));
         assert!(p.round(false));
+    }
+
+    #[test]
+    fn how_many_are_left_alone() {
+        let p = Pause::new();
+        assert_eq!(p.left_alone(), 0);
+        p.patience.store(3, Ordering::Relaxed);
+        assert_eq!(p.left_alone(), 3);
+        p.begin();
+        assert_eq!(p.left_alone(), SHORT_QUEUE);
+        p.patience.store(100, Ordering::Relaxed);
+        assert_eq!(p.left_alone(), 100);
     }
 
     #[test]

@@ -230,6 +230,58 @@ fn sockets_are_seen_to_when_a_p_stops_looking() {
     gort::gomaxprocs(before);
 }
 
+/// Where others keep the other processors busy, goroutines that answer each other over sockets are left to one P, as another
+/// would take a processor from somebody. When one of them computes, the others go on all the same.
+#[gort::test]
+fn who_computes_in_a_server_beside_busy_processors_stops_nobody() {
+    const PAIRS: usize = 4;
+    let _alone = alone();
+    let _limit = limit();
+    let before = gort::gomaxprocs(2);
+    let stop = Arc::new(AtomicUsize::new(0));
+    let others = std::thread::available_parallelism().map_or(0, |n| n.get() - 1);
+    let busy: Vec<_> = (0..others)
+        .map(|_| {
+            let stop = stop.clone();
+            on_thread(move || while stop.load(Ordering::Relaxed) == 0 {})
+        })
+        .collect();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let mut handles = Vec::new();
+    for _ in 0..PAIRS {
+        let (mut client, mut server) = pair();
+        handles.push(gort::spawn(move || {
+            let mut byte = [0];
+            while server.read(&mut byte).unwrap() == 1 {
+                server.write_all(&byte).unwrap();
+            }
+        }));
+        let (stop, turns) = (stop.clone(), turns.clone());
+        handles.push(gort::spawn(move || {
+            while stop.load(Ordering::Relaxed) == 0 {
+                client.write_all(b"x").unwrap();
+                client.read_exact(&mut [0]).unwrap();
+                turns.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+    }
+    let more = |n: usize, mut meanwhile: Box<dyn FnMut()>| {
+        let begun = turns.load(Ordering::Relaxed);
+        while turns.load(Ordering::Relaxed) < begun + n {
+            meanwhile();
+        }
+    };
+    for _ in 0..20 {
+        // Long enough that sysmon sees what kind of program it is.
+        more(1_000, Box::new(|| gort::sleep(Duration::from_millis(1))));
+        more(2 * PAIRS, Box::new(std::hint::spin_loop));
+    }
+    stop.store(1, Ordering::Relaxed);
+    handles.into_iter().for_each(|handle| handle.join().unwrap());
+    busy.into_iter().for_each(join_thread);
+    gort::gomaxprocs(before);
+}
+
 #[gort::test]
 fn work_from_outside_beside_a_wait_for_a_socket() {
     let _alone = alone();

@@ -21,6 +21,7 @@ pub(crate) mod p;
 pub(crate) mod panic;
 pub(crate) mod park;
 pub(crate) mod poller;
+mod processors;
 pub(crate) mod procresize;
 pub(crate) mod quit;
 pub(crate) mod quota;

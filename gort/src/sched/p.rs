@@ -33,9 +33,6 @@ pub(crate) const PREEMPT: u32 = 1;
 /// [`P::attention`]: GOMAXPROCS has shrunk below this P.
 pub(crate) const RETIRE: u32 = 2;
 
-/// Goroutines in a ring up to which it counts as short when idle Ms are to leave short queues alone.
-const SHORT_QUEUE: u32 = 16;
-
 /// See the module.
 #[repr(align(128))]
 pub(crate) struct P {
@@ -181,6 +178,6 @@ impl P {
     #[inline]
     pub(crate) fn has_spare(&self) -> bool {
         let n = self.runq.len();
-        n > 0 && (n > SHORT_QUEUE || !contention::paused())
+        n > 0 && n > contention::left_alone()
     }
 }

@@ -25,6 +25,7 @@ use super::m::M;
 use super::p::{P, PStatus};
 use super::wake::{self, Dismissed, acquirep, take_nextp};
 use super::{SCHED, deadlock, slack, thread, watch};
+use crate::contention;
 use crate::g::entry;
 use crate::netpoll::{self, Ready};
 use crate::runq::Entry;
@@ -108,7 +109,7 @@ fn ready_to(pp: &'static P, ready: &Ready) {
     }
     match n {
         0 | 1 => {}
-        MANY.. => wake::wakep(),
+        MANY.. if pp.has_spare() => wake::wakep(),
         _ => wake::lone(pp),
     }
 }
@@ -171,9 +172,25 @@ pub(super) fn sockets_unattended() -> bool {
 /// another M do so. Under the scheduler's lock, so that this is later.
 fn attended() -> bool {
     let now = clock::nanotime();
-    SCHED
-        .all_ps()
-        .any(|pp| pp.status() == PStatus::Running && now < pp.net_looked.load(Ordering::Relaxed) + LATE)
+    SCHED.all_ps().any(|pp| pp.status() == PStatus::Running && looks(pp, now))
+}
+
+/// Whether a P that runs looks at sockets by itself.
+fn looks(pp: &'static P, now: u64) -> bool {
+    now < pp.net_looked.load(Ordering::Relaxed) + LATE
+}
+
+/// Whether it is one of a server's, which may be a little late for once.
+pub(super) fn serves(pp: &'static P, now: u64) -> bool {
+    now < pp.net_looked.load(Ordering::Relaxed) + 4 * LATE
+}
+
+/// Whether it is left to another P to look at sockets, rather than that `pp`, which has nothing to do, does: there is no
+/// processor for both. If the other one falls asleep at the same time, whoever is last waits for sockets.
+pub(super) fn is_left_to_another(pp: &'static P) -> bool {
+    let other =
+        |now| SCHED.all_ps().any(|p| !ptr::eq(p, pp) && p.status() == PStatus::Running && looks(p, now));
+    contention::is_patient() && other(clock::nanotime())
 }
 
 /// Whether sysmon should see to sockets between its rounds.

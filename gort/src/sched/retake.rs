@@ -22,8 +22,10 @@ use super::claim::Mode;
 use super::crowd::Crowd;
 use super::m::M;
 use super::p::{P, PREEMPT, PStatus, RETIRE};
-use super::{wake, watch};
+use super::processors::{Busy, Processors};
+use super::{poller, wake, watch};
 use crate::contention;
+use crate::netpoll;
 use crate::sys::{barrier, thread, write_stderr};
 
 /// How long a goroutine may run before others get their turn. Go: `forcePreemptNS`.
@@ -85,6 +87,7 @@ pub(crate) struct Retake {
     round: u64,
     claimed: Vec<(&'static P, &'static M, Reason)>,
     crowd: Crowd,
+    processors: Processors,
     warned: bool,
 }
 
@@ -142,7 +145,9 @@ impl Retake {
         let mut work_anywhere = global;
         let mut suspect = false;
         let mut slow = global;
-        let mut running = false;
+        let mut running = 0;
+        let mut serves = netpoll::active();
+        let mut fewest = u32::MAX;
         let mut calm = true;
         let elapsed = now - std::mem::replace(&mut self.round, now);
         let told = SCHED.suspect.swap(0, Ordering::Relaxed);
@@ -187,10 +192,14 @@ impl Retake {
                 tick.computed += tick.ran.unwrap_or(elapsed);
             }
             still |= same;
-            running = true;
+            running += 1;
+            if !same {
+                fewest = fewest.min(switched);
+            }
             calm &= !same || thread == Thread::Waits;
             // One that waits for a processor would not be helped by an M that wants one too.
             let asleep = matches!(thread, Thread::Sleeps { .. });
+            serves &= poller::serves(pp, now) && !asleep && !same;
             stuck |= queued && (same && thread != Thread::Waits || asleep);
             if mode.in_runtime() || helped && !retired {
                 continue;
@@ -215,6 +224,13 @@ impl Retake {
                 self.claimed.push((pp, mp, reason));
             }
         }
+        if !serves {
+            // Somebody computes, blocks, or waits for a processor, or there is no server.
+            contention::set_patience(0);
+        } else if fewest < u32::MAX {
+            let busy = Busy { ps: running, switches: fewest, elapsed };
+            contention::set_patience(self.processors.patience(busy, now));
+        }
         // Ps that switch come to the global queue by themselves.
         stuck |= global && (still || helped);
         let helps = !self.claimed.is_empty();
@@ -226,7 +242,7 @@ impl Retake {
         }
         let alert = self.last.is_some_and(|last| now - last < ALERT);
         let alert = alert && work_anywhere || suspect;
-        Seen { waiting: stuck, alert, running, calm: running && calm && !stuck && !alert }
+        Seen { waiting: stuck, alert, running: running > 0, calm: running > 0 && calm && !stuck && !alert }
     }
 
     /// Steps 2 and 3 of the claims of this round.

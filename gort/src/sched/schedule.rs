@@ -316,7 +316,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
             }
             Pick::Empty => {}
         }
-        if netpoll::active() && poller::poll_now(mp, pp) {
+        if netpoll::active() && !poller::is_left_to_another(pp) && poller::poll_now(mp, pp) {
             continue;
         }
         let now = clock::nanotime();

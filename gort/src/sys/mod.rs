@@ -4,6 +4,7 @@ pub(crate) mod barrier;
 pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod guarded;
+pub(crate) mod load;
 pub(crate) mod mem;
 pub(crate) mod module;
 pub(crate) mod signal;
