@@ -30,7 +30,8 @@ fn text(output: &Output) -> String {
 fn renamed() {
     let output = cargo(&["build"]);
     assert!(output.status.success(), "{}", text(&output));
-    let output = Command::new(built().join("renamed")).output().expect("it runs");
+    let program = built().with_file_name("debug").join("renamed");
+    let output = Command::new(program).output().expect("it runs");
     assert_eq!(output.status.code(), Some(7), "{}", text(&output));
     assert!(text(&output).contains("4 goroutines ran"), "{}", text(&output));
 }

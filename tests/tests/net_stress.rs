@@ -26,7 +26,8 @@ use api_support::limit;
 use gort::net::unix::SocketAddr;
 use gort::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use gort::sync::Mutex;
-use net_support::{Rand, for_each_seed, open_descriptors};
+use net_support::{Rand, for_each_seed};
+use tests::open_descriptors;
 
 /// The byte at a place of a stream: what arrives can be checked wherever it is cut off.
 fn byte(at: usize) -> u8 {

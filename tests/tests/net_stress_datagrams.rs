@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use api_support::limit;
 use gort::net::{UdpSocket, UnixDatagram, unix};
-use net_support::{Rand, for_each_seed, open_descriptors};
+use net_support::{Rand, for_each_seed};
+use tests::open_descriptors;
 
 /// What sockets for datagrams of either kind have alike.
 trait Datagrams: Sized + Send + Sync + 'static {

@@ -10,10 +10,7 @@ use std::time::Duration;
 
 use gort::net::unix::SocketAddr as SocketName;
 use gort::net::{Shutdown, TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
-
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").expect("/proc is there").count()
-}
+use tests::open_descriptors;
 
 fn limit_descriptors(n: u64) {
     let limit = libc::rlimit { rlim_cur: n, rlim_max: n };

@@ -20,10 +20,6 @@ pub(crate) fn wait_for_io_waiters(n: usize) {
     }
 }
 
-pub(crate) fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
 /// xorshift64*.
 pub(crate) struct Rand(u64);
 
