@@ -11,7 +11,8 @@
 //! One whose thread waits for a processor is left alone for longer: the thread that would get the P wants one too.
 //!
 //! That a thread sleeps is seen in two steps, the cheap one first: its CPU clock stands where it stood at the
-//! last look, and the kernel says that it is not runnable.
+//! last look, and the kernel says that it is not runnable. One that is found asleep at the first look, with work behind
+//! it, is looked at again a moment later ([`AGAIN`]) without that sysmon sleeps: its processor is idle.
 //!
 //! Go: proc.go `retake`, `preemptone`, `handoffp`.
 
@@ -26,6 +27,7 @@ use super::processors::{Busy, Processors};
 use super::{poller, wake, watch};
 use crate::contention;
 use crate::netpoll;
+use crate::sys::clock;
 use crate::sys::{barrier, thread, write_stderr};
 
 /// How long a goroutine may run before others get their turn. Go: `forcePreemptNS`.
@@ -44,6 +46,39 @@ const LONG_TURN: u64 = 5_000;
 const WORKED: u32 = 4;
 /// For how long after a P was taken from a blocked thread sysmon looks more often: programs that block do it again.
 const ALERT: u64 = 20_000_000;
+
+/// How long after one look a sleeping thread is looked at again in the same round.
+const AGAIN: u64 = 20_000;
+/// Of so many rounds at least one looks again, however often that has seen the thread awake.
+const SELDOM: u32 = 64;
+
+/// A P whose thread was found asleep.
+struct Suspect {
+    pp: &'static P,
+    mp: &'static M,
+    switches: u32,
+    /// Where its CPU clock stood.
+    clock: (i32, u64),
+}
+
+/// Whether it is worth to look again: less often the more often it was not.
+#[derive(Default)]
+struct Again {
+    skip: u32,
+    next: u32,
+}
+
+impl Again {
+    fn is_worth_it(&mut self) -> bool {
+        self.skip = self.skip.saturating_sub(1);
+        self.skip == 0
+    }
+
+    fn was(&mut self, worth_it: bool) {
+        self.next = if worth_it { 0 } else { (2 * self.next + 1).min(SELDOM - 1) };
+        self.skip = self.next + 1;
+    }
+}
 
 /// What is remembered of a P. Go: `sysmontick`.
 #[derive(Clone, Copy, Default)]
@@ -88,6 +123,8 @@ pub(crate) struct Retake {
     claimed: Vec<(&'static P, &'static M, Reason)>,
     crowd: Crowd,
     processors: Processors,
+    suspects: Vec<Suspect>,
+    again: Again,
     warned: bool,
 }
 
@@ -215,6 +252,12 @@ impl Retake {
             } else if late && tick.is_hog(now) {
                 Reason::Hog
             } else {
+                if asleep
+                    && work
+                    && let Some(clock) = tick.clock
+                {
+                    self.suspects.push(Suspect { pp, mp, switches: tick.switches, clock });
+                }
                 continue;
             };
             let claimed = self.claimed.len() as u32;
@@ -233,10 +276,9 @@ impl Retake {
         }
         // Ps that switch come to the global queue by themselves.
         stuck |= global && (still || helped);
-        let helps = !self.claimed.is_empty();
-        if helps {
-            self.hand_over(now);
-        }
+        let mut helps = self.hand_over(now);
+        self.look_again(now);
+        helps |= self.hand_over(now);
         if contention::round(slow) || stuck && !helps {
             wake::wakep();
         }
@@ -245,8 +287,43 @@ impl Retake {
         Seen { waiting: stuck, alert, running: running > 0, calm: running > 0 && calm && !stuck && !alert }
     }
 
-    /// Steps 2 and 3 of the claims of this round.
-    fn hand_over(&mut self, now: u64) {
+    /// Claims Ps whose threads still sleep a moment after they were first found asleep.
+    fn look_again(&mut self, now: u64) {
+        if self.suspects.is_empty() {
+            return;
+        }
+        if !self.again.is_worth_it() {
+            return self.suspects.clear();
+        }
+        while clock::nanotime() < now + AGAIN {
+            std::hint::spin_loop();
+        }
+        for Suspect { pp, mp, switches, clock: (tid, used) } in self.suspects.drain(..) {
+            let stands = pp.runq.switches() == switches && thread::cpu_time(tid) == Some(used);
+            let work = || {
+                pp.has_queued()
+                    || pp.runq.runnext() != 0
+                    || SCHED.global.len() > 0
+                    || SCHED.next_timer() <= now
+            };
+            if stands
+                && pp.owner().is_some_and(|owner| std::ptr::eq(owner, mp))
+                && !mp.claim.mode().in_runtime()
+                && work()
+                && is_asleep(mp)
+                && mp.claim.claim()
+            {
+                self.claimed.push((pp, mp, Reason::Blocked));
+            }
+        }
+        self.again.was(!self.claimed.is_empty());
+    }
+
+    /// Steps 2 and 3 of the claims so far, if there are any.
+    fn hand_over(&mut self, now: u64) -> bool {
+        if self.claimed.is_empty() {
+            return false;
+        }
         barrier::heavy();
         for (pp, mp, reason) in self.claimed.drain(..) {
             if mp.claim.take(|| pp.owner().is_some_and(|owner| std::ptr::eq(owner, mp))) {
@@ -259,6 +336,7 @@ impl Retake {
                 wake::handoffp(pp);
             }
         }
+        true
     }
 
     fn warn(&mut self) {
@@ -342,6 +420,20 @@ impl Tick {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn looks_that_are_in_vain_become_seldom() {
+        let mut again = Again::default();
+        let mut rounds_until = |worth_it: bool| {
+            let rounds = (1..).find(|_| again.is_worth_it()).unwrap();
+            again.was(worth_it);
+            rounds
+        };
+        assert_eq!([true, true, false, false, false, false].map(&mut rounds_until), [1, 1, 1, 2, 4, 8]);
+        let later: Vec<_> = (0..5).map(|_| rounds_until(false)).collect();
+        assert_eq!(later, [16, 32, SELDOM, SELDOM, SELDOM]);
+        assert_eq!([true, true].map(rounds_until), [SELDOM, 1]);
+    }
 
     #[test]
     fn what_a_thread_has_done() {
