@@ -257,8 +257,8 @@ impl<T> Chan<T> {
         }
     }
 
-    /// Receives without waiting, on the thread that the caller is on. `place` says where to, if there is a message: it may be large, and each function that
-    /// handed it on by value would have a copy on its frame.
+    /// Receives without waiting, on the thread that the caller is on. `place` says where to, if there is a message: it may
+    /// be large, and each function that handed it on by value would have a copy on its frame.
     ///
     /// # Safety
     /// A `T` can be written to what `place` gives.

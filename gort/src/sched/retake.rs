@@ -183,7 +183,7 @@ impl Retake {
         let mut suspect = false;
         let mut slow = global;
         let mut running = 0;
-        let mut serves = netpoll::active();
+        let mut serves = netpoll::active() && SCHED.procs() > 1;
         let mut fewest = u32::MAX;
         let mut calm = true;
         let elapsed = now - std::mem::replace(&mut self.round, now);

@@ -91,24 +91,22 @@ fn complete(transfer: Transfer) {
     prev.gobuf.save(transfer.context);
     match prev.after.get() {
         After::Nothing => {}
-        // The one that pairs of goroutines take turns with.
-        // SAFETY: as in `act`.
+        // SAFETY: the goroutine has queued itself under this lock, which whatever holds the queue keeps alive until the
+        // goroutine is taken off it, under the same lock. It was taken on this thread, on which we go on.
         After::UnlockBiased(lock) => unsafe { (*lock).unlock(current::slot()) },
         _ => act(prev),
     }
 }
 
-/// Runs the after-switch action of the goroutine that has left. Out of line, so that the way to the goroutine that goes
-/// on stays short.
+/// The after-switch actions that are not among the shortest of the goroutine that has left. Out of line, so that the way to
+/// the one that goes on stays short.
 #[inline(never)]
 fn act(prev: &'static G) {
     match prev.after.get() {
-        After::Nothing => {}
-        // SAFETY: the goroutine has queued itself under this lock, which whatever holds the queue keeps
-        // alive until the goroutine is taken off it, under the same lock.
+        // By [`complete`].
+        After::Nothing | After::UnlockBiased(_) => {}
+        // SAFETY: as there.
         After::Unlock(lock) => unsafe { (*lock).unlock() },
-        // SAFETY: as above. It was taken on this thread, on which we go on.
-        After::UnlockBiased(lock) => unsafe { (*lock).unlock(current::slot()) },
         After::Commit | After::CommitOne(_) => {
             if !prev.commit.commit() {
                 ready_here(prev);

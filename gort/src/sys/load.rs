@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::OnceLock;
 
 /// Threads of all processes that run or wait for a processor, the calling one among them. See proc_loadavg(5).
 pub(crate) fn runnable_threads() -> Option<u32> {
@@ -16,11 +17,14 @@ fn runnable_of(text: &[u8]) -> Option<u32> {
     field.split_once('/')?.0.parse().ok()
 }
 
-/// Processors that the machine has running.
+/// Processors that the machine has running, when first asked: libc reads a file for it.
 pub(crate) fn processors() -> u32 {
-    // SAFETY: sysconf with a constant name.
-    let n = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    u32::try_from(n).unwrap_or(1).max(1)
+    static PROCESSORS: OnceLock<u32> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| {
+        // SAFETY: sysconf with a constant name.
+        let n = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+        u32::try_from(n).unwrap_or(1).max(1)
+    })
 }
 
 #[cfg(test)]
