@@ -20,6 +20,7 @@ pub(crate) mod overflow;
 pub(crate) mod p;
 pub(crate) mod panic;
 pub(crate) mod park;
+mod pick;
 pub(crate) mod poller;
 mod processors;
 pub(crate) mod procresize;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::current;
 use super::m::M;
 use super::p::{P, PREEMPT};
-use super::schedule::{Pick, pick_next, pick_next_of_all};
+use super::pick::{Pick, pick_next, pick_next_of_all};
 use super::switch::{switch_to, switch_to_g0};
 use super::{SCHED, section, thread, wake};
 use crate::biased_lock::Slot;

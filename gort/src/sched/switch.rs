@@ -23,7 +23,7 @@ use super::current::{self, own_m};
 use super::m::{Call, M};
 use super::newproc::gfput;
 use super::park::{join_wait, ready_here};
-use super::schedule::{Pick, pick_next_inline};
+use super::pick::{Pick, pick_next_inline};
 use super::section;
 use crate::g::status::Status;
 use crate::g::{After, G, entry, join};
