@@ -10,11 +10,12 @@
 //! Go: time.go `timer`, `timer.modify`, `timer.stop`, `timer.unlockAndRun`.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+// std's under loom too, whose `Arc` becomes no `Arc<dyn Alarm>`.
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Receiver, Sender, bounded, never};
+use crate::primitive::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::sched::newproc::{getcallerpc, newproc};
 use crate::sched::park;
 use crate::sys::clock;
@@ -155,3 +156,6 @@ impl timer::Alarm for Alarm {
         self.seq.load(Ordering::Relaxed) == seq
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;
