@@ -226,7 +226,7 @@ mod start;
 #[cfg(any(gort_runtime, loom))]
 #[allow(unsafe_code)]
 pub mod sync;
-#[cfg(gort_runtime)]
+#[cfg(any(gort_runtime, loom))]
 pub mod time;
 #[cfg(loom)]
 #[path = "net/turn.rs"]

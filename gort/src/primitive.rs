@@ -1,4 +1,4 @@
-//! The atomics and cells that threads meet through: std's, or loom's when a model runs.
+//! The atomics, cells and mutexes that threads meet through: std's, or loom's when a model runs.
 //!
 //! Code that a loom model checks takes them from here and nowhere else, and takes its sizes from
 //! constants that shrink under loom.
@@ -6,18 +6,18 @@
 #[cfg(not(loom))]
 pub(crate) use std::cell::Cell;
 #[cfg(not(loom))]
-pub(crate) use std::sync::Arc;
-#[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+#[cfg(not(loom))]
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 
-#[cfg(loom)]
-pub(crate) use loom::sync::Arc;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+#[cfg(loom)]
+pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
 
 /// std's `UnsafeCell` with loom's closure interface, so that a model sees every access.
 #[cfg(not(loom))]

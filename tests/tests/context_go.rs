@@ -377,6 +377,10 @@ fn done_outlives_the_handles() {
     // Nothing can end it.
     let forever = done(Context::background().with_cancel());
     assert!(!is_closed(&forever));
+    // Nor a deadline in a thousand years.
+    let deadline = Instant::now() + Duration::from_secs(1 << 35);
+    let forever = done(Context::background().with_deadline(deadline));
+    assert!(!is_closed(&forever));
     // Those above end it, also when they have no handles but their functions.
     let (top, cancel) = Context::background().with_cancel();
     let below = {

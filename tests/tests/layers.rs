@@ -66,7 +66,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("block_on", &["g", "sched", "wait"]),
     ("channel", &["primitive", "sys", "biased_lock", "g", "sched", "wait"]),
     ("sync", &["primitive", "sys", "lock", "g", "sched", "wait", "goroutine", "channel"]),
-    ("time", &["sys", "timer", "sched", "goroutine", "channel"]),
+    ("time", &["primitive", "sys", "timer", "sched", "goroutine", "channel"]),
     ("context", &["sys", "sched", "channel", "sync", "time"]),
     ("signal", &["sched", "channel", "context"]),
     // Look-ups share a semaphore.

@@ -105,6 +105,17 @@ fn a_stopped_function_is_not_called_and_is_dropped() {
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
+/// A reset to a time that never comes left the function to the entry of the time before, which the runtime drops.
+#[gort::test]
+fn a_function_that_is_never_due_outlived_its_timer() {
+    let held = Arc::new(());
+    let inner = held.clone();
+    let timer = Timer::after_func(HOUR, move || unreachable!("{inner:?} is never due"));
+    assert!(timer.reset(Duration::MAX));
+    drop(timer);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
 #[gort::test]
 fn a_dropped_timer_still_calls() {
     let (tx, rx) = bounded(1);

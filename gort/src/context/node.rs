@@ -150,7 +150,12 @@ impl Node {
     pub(super) fn set_alarm(&self, alarm: Arc<Alarm>, expire: impl Fn() + Send + Sync + 'static) {
         let own = self.own().expect("a node with a deadline can be cancelled");
         let Some(deadline) = own.deadline else { return };
-        alarm.set(clock::at(deadline), Duration::ZERO, Action::Call(Arc::new(expire)));
+        let when = clock::at(deadline);
+        if when == clock::NEVER {
+            // An alarm keeps no function that is never due: it would not hold the node (`live_on`).
+            return;
+        }
+        alarm.set(when, Duration::ZERO, Action::Call(Arc::new(expire)));
         let mut state = own.locked();
         if state.over.is_none() {
             state.alarm = Some(alarm);

@@ -6,7 +6,9 @@
 //! were saved (`g::commit`, `g::status`).
 //!
 //! Time is [`SOON`] after one call of [`time_comes`], made by a thread of the model: a time-out may strike at any
-//! moment.
+//! moment. Alarms may have other times, which come by [`time_is`].
+
+use std::sync::Arc;
 
 use crate::g::G;
 use crate::netpoll::{self, side::Side};
@@ -20,11 +22,23 @@ loom::thread_local! {
     static ME: std::cell::Cell<Option<&'static G>> = std::cell::Cell::new(None);
 }
 
-/// Whom [`time_comes`] is to wake.
+/// Whom [`time_is`] is to wake, or what it is to fire.
 pub(crate) enum Alarm {
     Wait(&'static G, crate::g::commit::Seq),
     Sleeper(&'static G),
     Socket(&'static Side, u32),
+    /// When, whose time that is, and the number under which it was set.
+    Fire(u64, Arc<dyn timer::Alarm>, u64),
+}
+
+impl Alarm {
+    /// Whether it rings when it is `now`, which is not before [`SOON`].
+    fn is_due(&self, now: u64) -> bool {
+        match self {
+            Self::Fire(when, ..) => *when <= now,
+            Self::Wait(..) | Self::Sleeper(_) | Self::Socket(..) => true,
+        }
+    }
 }
 
 /// All that belongs to one execution of a model.
@@ -34,6 +48,8 @@ pub(crate) struct World {
     taken: std::sync::atomic::AtomicUsize,
     pub(crate) now: crate::primitive::AtomicU64,
     alarms: loom::sync::Mutex<Vec<Alarm>>,
+    /// Those that were started and are not waited for yet. Not loom's, as above.
+    goroutines: std::sync::Mutex<Vec<loom::thread::JoinHandle<()>>>,
     /// Whether waiters are plain threads, which time out by themselves, and not goroutines.
     threads: std::sync::atomic::AtomicBool,
     /// Whether takers of a mutex spin.
@@ -47,6 +63,7 @@ impl World {
             taken: 0.into(),
             now: crate::primitive::AtomicU64::new(0),
             alarms: loom::sync::Mutex::new(Vec::new()),
+            goroutines: std::sync::Mutex::new(Vec::new()),
             threads: false.into(),
             spins: false.into(),
         }
@@ -62,8 +79,14 @@ impl World {
         in_time
     }
 
+    /// Has an alarm fire when its time comes. One whose time has come fires at the next [`time_is`] and not here, where
+    /// its lock is held: so does a heap, which somebody looks at later.
+    fn set_to_fire(&self, when: u64, alarm: Arc<dyn timer::Alarm>, seq: u64) {
+        self.alarms.lock().unwrap().push(Alarm::Fire(when, alarm, seq));
+    }
+
     pub(crate) fn time_has_come(&self) -> bool {
-        self.now.load(std::sync::atomic::Ordering::Relaxed) == SOON
+        self.now.load(std::sync::atomic::Ordering::Relaxed) >= SOON
     }
 
     /// The thread that sleeps on this word.
@@ -88,20 +111,37 @@ fn expire(side: &'static Side, n: u32) {
 
 /// The time comes that all time-outs of a model wait for.
 pub(crate) fn time_comes() {
-    let alarms = {
+    time_is(SOON);
+}
+
+/// The time comes that is `now`: [`SOON`], or a later one that only alarms wait for.
+pub(crate) fn time_is(now: u64) {
+    let due: Vec<_> = {
         let mut alarms = WORLD.alarms.lock().unwrap();
-        WORLD.now.store(SOON, std::sync::atomic::Ordering::Relaxed);
-        std::mem::take(&mut *alarms)
+        WORLD.now.store(now, std::sync::atomic::Ordering::Relaxed);
+        alarms.extract_if(.., |alarm| alarm.is_due(now)).collect()
     };
-    for alarm in alarms {
+    for alarm in due {
         match alarm {
             Alarm::Wait(gp, seq) => {
                 park::notify(gp, seq);
             }
             Alarm::Sleeper(gp) => ring(gp),
             Alarm::Socket(side, n) => expire(side, n),
+            Alarm::Fire(_, alarm, seq) => alarm.fire(seq),
         }
     }
+}
+
+/// Waits for all goroutines that the code under test has started.
+pub(crate) fn goroutines_end() {
+    while let Some(goroutine) = next_goroutine() {
+        goroutine.join().unwrap();
+    }
+}
+
+fn next_goroutine() -> Option<loom::thread::JoinHandle<()>> {
+    WORLD.goroutines.lock().unwrap().pop()
 }
 
 /// Waiters of this execution are plain threads. To be called first.
@@ -149,8 +189,19 @@ impl Guarded {
 }
 
 pub(crate) mod timer {
+    use std::sync::Arc;
+
+    pub(crate) use super::park::Timers;
+
+    /// As the runtime's.
+    pub(crate) trait Alarm: Send + Sync {
+        fn fire(self: Arc<Self>, seq: u64);
+        fn is_set(&self, seq: u64) -> bool;
+    }
+
     /// What an entry of a heap is for.
     pub(crate) enum Target {
+        Alarm(Arc<dyn Alarm>, u64),
         Socket(&'static crate::netpoll::side::Side, u32),
     }
 }
@@ -309,12 +360,16 @@ pub(crate) mod park {
         pub(crate) fn count_stale(&self) {}
     }
 
-    pub(crate) fn start_timer(_: u64, target: Target) -> Timers {
-        let Target::Socket(side, n) = target;
-        if !WORLD.set(Alarm::Socket(side, n)) {
-            super::expire(side, n);
+    pub(crate) fn start_timer(when: u64, target: Target) -> &'static Timers {
+        match target {
+            Target::Alarm(alarm, seq) => WORLD.set_to_fire(when, alarm, seq),
+            Target::Socket(side, n) => {
+                if !WORLD.set(Alarm::Socket(side, n)) {
+                    super::expire(side, n);
+                }
+            }
         }
-        Timers
+        &Timers
     }
 
     pub(crate) fn sleep_until(deadline: u64) {
@@ -327,5 +382,25 @@ pub(crate) mod park {
 
     pub(crate) fn keep_thread<R>(f: impl FnOnce() -> R) -> R {
         f()
+    }
+}
+
+pub(crate) mod newproc {
+    use super::WORLD;
+    use std::panic::Location;
+
+    /// Starts `f` as a thread of the model. A panic of it is the model's end.
+    pub(crate) fn newproc<T>(
+        _: usize,
+        _: &'static Location<'static>,
+        _: Option<&()>,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) {
+        let goroutine = loom::thread::spawn(|| drop(f()));
+        WORLD.goroutines.lock().unwrap().push(goroutine);
+    }
+
+    pub(crate) fn getcallerpc() -> usize {
+        0
     }
 }

@@ -1,4 +1,4 @@
-//! The kernel of a model: time that comes once, at any moment, and futexes.
+//! The kernel of a model: time that comes at any moment, and futexes.
 
 use super::sched::WORLD;
 
@@ -8,10 +8,12 @@ pub(crate) mod clock {
 
     /// A time that never comes.
     pub(crate) const NEVER: u64 = u64::MAX;
-    /// The only other time. Past every threshold, that of a mutex's starvation too.
+    /// The time of all time-outs. Past every threshold, that of a mutex's starvation too.
     pub(crate) const SOON: u64 = 1_000_000_000;
+    /// A time after that, of alarms alone.
+    pub(crate) const LATER: u64 = 2 * SOON;
 
-    /// 0, or [`SOON`] once that has come.
+    /// 0, or [`SOON`] or [`LATER`] once that has come.
     pub(crate) fn nanotime() -> u64 {
         super::WORLD.now.load(Ordering::Relaxed)
     }

@@ -5,16 +5,17 @@
 //!   stale and changes nothing.
 //! - A time is sent, and an unreceived one is taken back, under the lock: after a stop or a reset nothing that
 //!   was due before is received. (Go 1.23: timer channels are synchronous.)
-//! - The function to call is here only while a time is set, so that a stale entry owns nothing of the user's.
+//! - The function to call is here only while a time is set that comes, so that a stale entry owns nothing of the user's.
 //!
 //! Go: time.go `timer`, `timer.modify`, `timer.stop`, `timer.unlockAndRun`.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+// std's under loom too, whose `Arc` becomes no `Arc<dyn Alarm>`.
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Receiver, Sender, bounded, never};
+use crate::primitive::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::sched::newproc::{getcallerpc, newproc};
 use crate::sched::park;
 use crate::sys::clock;
@@ -93,13 +94,15 @@ impl Alarm {
 
     /// Sets the time, instead of any set before. Whether one was set, or sent and not received.
     pub(crate) fn set(self: &Arc<Self>, when: u64, period: Duration, action: Action) -> bool {
+        // A function that is never due is not kept: with no entry of its own, a stale one could be its last owner.
+        let call = match action {
+            Action::Call(call) if when != clock::NEVER => Some(call),
+            Action::Call(_) | Action::Send => None,
+        };
         let mut state = self.locked();
         let was = self.clear(&mut state);
         state.period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
-        let old = match action {
-            Action::Send => state.call.take(),
-            Action::Call(call) => state.call.replace(call),
-        };
+        let old = std::mem::replace(&mut state.call, call);
         self.start(&mut state, when);
         drop(state);
         // Of the user's, so with no lock held.
@@ -155,3 +158,6 @@ impl timer::Alarm for Alarm {
         self.seq.load(Ordering::Relaxed) == seq
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -13,4 +13,5 @@ pub use std::time::{Duration, Instant};
 pub(crate) use self::alarm::{Action, Alarm};
 pub use self::ticker::Ticker;
 pub use self::timer::Timer;
+#[cfg(gort_runtime)]
 pub use crate::goroutine::{sleep, sleep_until};
