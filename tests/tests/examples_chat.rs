@@ -142,26 +142,43 @@ fn a_chat_is_not_delayed_by_who_does_not_read() {
 #[test]
 fn a_name_is_its_members_until_he_has_left() {
     let server = Server::start("ws_chat", &["127.0.0.1:0"]);
+    // Who had the name before may be about to leave.
+    let enter_at_last = || {
+        loop {
+            let mut member = enter(&server, "Name");
+            let first = member.read().unwrap();
+            if !first.is_close() {
+                assert_eq!(first, Message::text("* Name is here"));
+                break member;
+            }
+        }
+    };
     for _ in 0..10 {
-        let mut deaf = enter(&server, "Name");
+        let mut deaf = enter_at_last();
         // So many that his outbox is full long before his goroutine has heard them all.
         let shouts = std::thread::spawn(move || {
             while (0..1000).all(|_| deaf.write(Message::text("x")).is_ok()) && deaf.flush().is_ok() {}
         });
-        let (mut next, first) = loop {
-            let mut next = enter(&server, "Name");
-            let first = next.read().unwrap();
-            if !first.is_close() {
-                break (next, first);
-            }
-        };
-        assert_eq!(first, Message::text("* Name is here"));
+        let mut next = enter_at_last();
         next.send(Message::text("hello")).unwrap();
         hears(&mut next, "Name: hello");
         next.close(None).unwrap();
         assert!(matches!(next.read(), Ok(Message::Close(_))));
         shouts.join().unwrap();
     }
+}
+
+/// One whose name was taken was listened to as long as he talked.
+#[test]
+fn who_is_refused_is_not_heard_for_good() {
+    let server = Server::start("ws_chat", &["127.0.0.1:0", "1"]);
+    let mut ann = enter(&server, "Ann");
+    hears(&mut ann, "* Ann is here");
+    let mut other = enter(&server, "Ann");
+    while other.send(Message::text("x")).is_ok() {}
+    // She is asked meanwhile, and answers.
+    ann.send(Message::text("hello")).unwrap();
+    while ann.read().unwrap() != Message::text("Ann: hello") {}
 }
 
 /// What others said could come before the handshake's answer.

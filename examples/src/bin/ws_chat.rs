@@ -100,7 +100,10 @@ fn member(stream: Arc<TcpStream>, room: Arc<Room>, patience: Duration) {
         room.leave(&name);
     } else {
         show_out(&mut socket, CloseCode::Policy, "the name is taken");
-        while socket.read().is_ok() {} // until the member closes, too
+        // Until the member closes, too; who talks on instead is heard no longer than this.
+        let until = Instant::now() + patience.min(PATIENCE);
+        let _ = socket.get_ref().stream.set_read_deadline(Some(until));
+        while socket.read().is_ok() {}
     }
     // The last two senders of the outbox are gone with the room's and the socket's: the writer ends.
 }
@@ -198,7 +201,7 @@ fn say(members: &HashMap<String, Member>, text: &str) {
     let frame = Bytes::from(frame);
     for member in members.values() {
         if let Err(TrySendError::Full(_)) = member.outbox.try_send(frame.clone()) {
-            let _ = member.stream.shutdown(Shutdown::Both); // which ends both goroutines
+            member.stream.close(); // which ends both goroutines, whatever the member goes on saying
         }
     }
 }
