@@ -26,7 +26,7 @@ impl Crowd {
         self.computing += 1;
     }
 
-    /// Whether `cap` threads without a P compute, once `claimed` more have lost theirs.
+    /// Whether `cap` threads without a P compute, once `claimed` more that compute have lost theirs.
     pub(super) fn is_full(&mut self, cap: u32, claimed: u32, now: u64) -> bool {
         self.is_full_with(cap, SCHED.without_p.load(Ordering::Relaxed), claimed, now, count)
     }

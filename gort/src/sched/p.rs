@@ -62,7 +62,7 @@ pub(crate) struct P {
     pub(crate) net_looked: AtomicU64,
     /// What it has seen of the next P.
     pub(super) watch: Cell<Watch>,
-    /// Until which switch due timers wait for those who were readied before them; see `schedule::run_timers`.
+    /// Until which switch due timers wait for those who were readied before them; see `pick::run_timers`.
     pub(crate) timer_hold: Cell<u32>,
     /// The time, if the goroutine that is about to park has just looked; 0 if not.
     looked: Cell<u64>,

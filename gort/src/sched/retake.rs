@@ -49,7 +49,7 @@ const ALERT: u64 = 20_000_000;
 
 /// How long after one look a sleeping thread is looked at again in the same round.
 const AGAIN: u64 = 20_000;
-/// Of so many rounds at least one looks again, however often that has seen the thread awake.
+/// Of so many rounds that have found one asleep at least one looks again, however often it was awake by then.
 const SELDOM: u32 = 64;
 
 /// A P whose thread was found asleep.
@@ -260,8 +260,8 @@ impl Retake {
                 }
                 continue;
             };
-            let claimed = self.claimed.len() as u32;
-            if reason == Reason::Hog && self.crowd.is_full(CAP * SCHED.procs(), claimed, now) {
+            let claimed = || self.claimed.iter().filter(|(.., reason)| *reason != Reason::Blocked).count();
+            if reason == Reason::Hog && self.crowd.is_full(CAP * SCHED.procs(), claimed() as u32, now) {
                 self.warn();
             } else if mp.claim.claim() {
                 self.claimed.push((pp, mp, reason));
@@ -295,7 +295,9 @@ impl Retake {
         if !self.again.is_worth_it() {
             return self.suspects.clear();
         }
-        while clock::nanotime() < now + AGAIN {
+        // From now on: the looks may have taken as long.
+        let until = clock::nanotime() + AGAIN;
+        while clock::nanotime() < until {
             std::hint::spin_loop();
         }
         for Suspect { pp, mp, switches, clock: (tid, used) } in self.suspects.drain(..) {
