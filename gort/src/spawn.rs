@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -125,46 +126,50 @@ fn release(gp: &'static G) {
 }
 
 impl<T> Drop for Handle<T> {
+    #[inline]
     fn drop(&mut self) {
-        self.abandon();
+        // By value: a handle whose address nobody asks for stays in a register.
+        // SAFETY: the handle is gone.
+        unsafe { abandon::<T>(self.gp) };
     }
 }
 
 impl<T> Handle<T> {
-    /// Gives up the result. True when it was there and a panic.
-    fn abandon(&mut self) -> bool {
-        let gp = self.gp;
-        let mut bits = gp.join.load(Ordering::Acquire);
-        while bits & join::DONE == 0 {
-            // Before DONE: the goroutine will find RELEASED and drop the result itself.
-            match gp.join.compare_exchange_weak(
-                bits,
-                bits | join::RELEASED,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return false,
-                Err(now) => bits = now,
-            }
-        }
-        // The descriptor is ours until we release it, also when the result's destructor panics.
-        struct Release(&'static G);
-        impl Drop for Release {
-            fn drop(&mut self) {
-                release(self.0);
-            }
-        }
-        let _release = Release(gp);
-        // SAFETY: as in `join`.
-        let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
-        result.is_err() && !gp.goexiting.get()
-    }
-
     /// Gives up the result; whether it was there and a panic.
     pub(crate) fn release(self) -> bool {
         // Not dropped as well, also when the result's destructor panics.
-        std::mem::ManuallyDrop::new(self).abandon()
+        let gp = ManuallyDrop::new(self).gp;
+        // SAFETY: the handle is gone.
+        unsafe { abandon::<T>(gp) }
     }
+}
+
+/// Gives up the result of `gp`. True when it was there and a panic.
+///
+/// # Safety
+/// `gp` has a handle, of a result of this type, and the caller is the last to use it.
+#[inline(never)]
+unsafe fn abandon<T>(gp: &'static G) -> bool {
+    let mut bits = gp.join.load(Ordering::Acquire);
+    while bits & join::DONE == 0 {
+        // Before DONE: the goroutine will find RELEASED and drop the result itself.
+        match gp.join.compare_exchange_weak(bits, bits | join::RELEASED, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => return false,
+            Err(now) => bits = now,
+        }
+    }
+    // The descriptor is ours until we release it, also when the result's destructor panics.
+    struct Release(&'static G);
+    impl Drop for Release {
+        fn drop(&mut self) {
+            release(self.0);
+        }
+    }
+    let _release = Release(gp);
+    // SAFETY: as in `join`.
+    let result = unsafe { slot_read::<Result<T, Payload>>(gp) };
+    result.is_err() && !gp.goexiting.get()
 }
 
 /// The goroutine of a handle, to be referred to: made when it is first asked for, or for its name, which is gone

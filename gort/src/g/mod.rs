@@ -227,17 +227,23 @@ mod descriptor {
             }
         }
 
+        /// The same; if it has none, one at address 0.
+        #[inline(always)]
+        pub(crate) fn stack_or_null(&self) -> Stack {
+            Stack::from_raw(self.stack.load(Ordering::Relaxed), self.order.get())
+        }
+
         #[inline]
         pub(crate) fn set_stack(&self, stack: Option<Stack>) {
             debug_assert!(stack.is_none_or(|s| s.order() == self.order.get()));
             self.stack.store(stack.map_or(0, Stack::base), Ordering::Relaxed);
         }
 
-        /// Moves in on the stack of `host`, which waits for it, below `boundary`. By the host, which has claimed it.
+        /// Moves in on `stack`, that of `host`, which waits for it, below `boundary`. By the host, which has claimed it.
         #[inline]
-        pub(crate) fn move_in(&'static self, host: &'static G, boundary: usize) {
-            self.order.set(host.order.get());
-            self.set_stack(host.stack());
+        pub(crate) fn move_in(&'static self, host: &'static G, stack: Stack, boundary: usize) {
+            self.order.set(stack.order());
+            self.stack.store(stack.base(), Ordering::Relaxed);
             self.joiner.set(Some(host));
             self.boundary.store(boundary, Ordering::Relaxed);
             // Release: pairs with the Acquire in `guest`, for dumps.
@@ -251,7 +257,7 @@ mod descriptor {
             host.m.store(self.m.load(Ordering::Relaxed), Ordering::Relaxed);
             host.guest.store(ptr::null_mut(), Ordering::Relaxed);
             self.boundary.store(0, Ordering::Relaxed);
-            self.set_stack(None);
+            self.stack.store(0, Ordering::Relaxed);
         }
 
         /// The goroutine that runs on this one's stack.

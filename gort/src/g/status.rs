@@ -144,13 +144,20 @@ impl StatusWord {
         self.word.store((word & !STATUS) | to as u32, Ordering::Release);
     }
 
+    /// Running to Dead, by the goroutine's own thread.
+    #[inline(always)]
+    pub(crate) fn finish(&self) {
+        let word = self.word.load(Ordering::Relaxed);
+        debug_assert_eq!(Status::of(word), Status::Running);
+        // Release: as in `set`.
+        self.word.store(word & !STATUS | Status::Dead as u32, Ordering::Release);
+    }
+
     /// Starts a new life, the next generation, and becomes Runnable. Gives its tag.
     #[inline]
     pub(crate) fn revive(&self) -> u32 {
         let word = self.word.load(Ordering::Relaxed);
-        if word & STATUS != Status::Dead as u32 {
-            bad_status(Status::Dead, word);
-        }
+        debug_assert_eq!(Status::of(word), Status::Dead);
         let generation = ((word >> GEN_SHIFT) + 1) % GENERATIONS;
         let word = generation << GEN_SHIFT | FRESH | Status::Runnable as u32;
         // Release: publishes the closure and the descriptor's fields to the claimer.
@@ -163,7 +170,12 @@ impl StatusWord {
     #[inline]
     #[must_use]
     pub(crate) fn claim(&self, tag: u32) -> bool {
-        let runnable = tag << TAG_SHIFT | Status::Runnable as u32;
+        self.run(tag << TAG_SHIFT | Status::Runnable as u32)
+    }
+
+    /// `runnable`, a whole word, to Running.
+    #[inline(always)]
+    fn run(&self, runnable: u32) -> bool {
         let running = runnable & !(STATUS | FRESH) | Status::Running as u32;
         // SeqCst: the load of the scan word comes after it (pairs with the fence in `scan`). Its Acquire pairs
         // with the Release of `set`, `revive` and `ready`.
@@ -190,11 +202,13 @@ impl StatusWord {
 
     /// A claim by somebody who knows that the life has not changed: the tag with which it began, if the goroutine
     /// has not run yet, and the caller alone is to run it.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(crate) fn claim_fresh(&self) -> Option<u32> {
-        let tag = self.tag();
-        (tag & 1 != 0 && self.claim(tag)).then_some(tag)
+        // As it was when it began. If it is not so any more, the claim fails.
+        let generation = self.word.load(Ordering::Relaxed) & !((1 << GEN_SHIFT) - 1);
+        let fresh = generation | FRESH | Status::Runnable as u32;
+        self.run(fresh).then_some(fresh >> TAG_SHIFT)
     }
 
     /// Waiting to Runnable, by the one waker that was chosen.

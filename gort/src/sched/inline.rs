@@ -32,11 +32,11 @@ use std::sync::atomic::Ordering;
 
 use super::current;
 use super::m::M;
+use super::newproc::gfput;
 use super::p::P;
 use super::section::{self, Section};
-use crate::g::status::Status;
 use crate::g::{G, entry};
-use crate::stack::{self, DEFAULT_STACK_SIZE, GUARD};
+use crate::stack::{self, DEFAULT_STACK_SIZE, GUARD, Stack};
 use crate::sys::clock::{self, NEVER};
 
 /// Bytes of stack that are left to a guest at least: what every goroutine of the default size may count on.
@@ -91,10 +91,11 @@ fn run_here_slow(mp: &'static M, child: &'static G) -> Option<&'static M> {
 fn run_with<const SPECIAL: bool>(mp: &'static M, pp: &'static P, child: &'static G) -> Option<&'static M> {
     let section = Section::of(mp);
     let host = mp.curg.get();
+    let stack = host.stack_or_null();
     let boundary = stack_pointer();
     if mp.lockedg.get().is_some()
         || pp.attention.load(Ordering::Relaxed) != 0
-        || !has_room(host, if SPECIAL { room(child.order.get()) } else { ROOM }, boundary)
+        || !has_room(host, stack, if SPECIAL { room(child.order.get()) } else { ROOM }, boundary)
     {
         return None;
     }
@@ -112,7 +113,7 @@ fn run_with<const SPECIAL: bool>(mp: &'static M, pp: &'static P, child: &'static
     }
     // For sysmon: somebody else runs now, on the same slice.
     pp.runq.count_switch();
-    child.move_in(host, boundary);
+    child.move_in(host, stack, boundary);
     mp.curg.set(child);
     let run = child.entry.get();
     drop(section);
@@ -120,19 +121,22 @@ fn run_with<const SPECIAL: bool>(mp: &'static M, pp: &'static P, child: &'static
     // in the runtime, maybe on another M.
     unsafe { run(child) };
     let mp = current::own_m();
-    child.status.set(Status::Running, Status::Dead);
+    child.status.finish();
     super::switch::leave_thread(mp, child);
     child.move_out(host);
     mp.curg.set(host);
-    mp.stock().put(child);
+    match mp.p() {
+        Some(pp) => pp.stock.put(child),
+        None => gfput(Some(mp), child),
+    }
     Some(mp)
 }
 
-/// Whether `host` has `room` bytes left below `sp` on its own stack. `sp` may be on a stack that the goroutine has made
+/// Whether `host` has `room` bytes left below `sp` on its own `stack`. `sp` may be on a stack that the goroutine has made
 /// for itself.
 #[inline(always)]
-fn has_room(host: &'static G, room: usize, sp: usize) -> bool {
-    let Some(stack) = host.stack() else { return false };
+fn has_room(host: &'static G, stack: Stack, room: usize, sp: usize) -> bool {
+    // If there is none, at address 0, the second says no.
     sp >= stack.lo() + room && sp < host.frames_begin(stack)
 }
 

@@ -11,6 +11,7 @@
 
 use std::any::Any;
 use std::io;
+use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -128,7 +129,8 @@ impl Birth {
         let parent = mp.curg.get();
         if mp.claim.enter()
             && let Some(pp) = mp.p()
-            && !inherits(parent)
+            // With ancestors there is never one at hand.
+            && parent.extras().is_null()
             && let Some((gp, goid)) = pp.stock.at_hand()
         {
             new_g(gp, goid, Some(parent), pc, location, join);
@@ -265,7 +267,6 @@ fn new_g(
 }
 
 /// Whether a goroutine has something of its maker.
-#[inline(always)]
 fn inherits(parent: &'static G) -> bool {
     !parent.extras().is_null() || SCHED.ancestors.load(Ordering::Relaxed) > 0
 }
@@ -351,7 +352,12 @@ pub(crate) unsafe fn slot_write<T>(gp: &'static G, value: T) {
 pub(crate) unsafe fn slot_read<T>(gp: &'static G) -> T {
     // SAFETY: as in `slot_write`.
     unsafe {
-        if fits::<T>() {
+        if fits::<T>() && size_of::<T>() <= 16 {
+            // By words, as it was written: one load of both would wait until they have reached the cache.
+            let words = gp.slot().cast::<MaybeUninit<u64>>();
+            let words = [words.read_volatile(), words.add(1).read_volatile()];
+            std::mem::transmute_copy(&words)
+        } else if fits::<T>() {
             gp.slot().cast::<T>().read()
         } else {
             *Box::from_raw(gp.slot().cast::<*mut T>().read())
@@ -377,15 +383,15 @@ pub(crate) fn end(gp: &'static G) -> &'static M {
         if gp.kind.get() == Kind::User {
             pp.count_finished();
         }
-    } else {
-        end_slow(mp, gp);
+        return mp;
     }
-    mp
+    end_slow(gp)
 }
 
 #[cold]
 #[inline(never)]
-fn end_slow(mp: &'static M, gp: &'static G) {
+fn end_slow(gp: &'static G) -> &'static M {
+    let mp = current::own_m();
     let pp = section::back_in(mp);
     if gp.kind.get() == Kind::User {
         match pp {
@@ -396,6 +402,7 @@ fn end_slow(mp: &'static M, gp: &'static G) {
             }
         }
     }
+    mp
 }
 
 /// Drops a goroutine's extras, locals first: their destructors may set other locals, which are dropped

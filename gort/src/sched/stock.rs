@@ -6,9 +6,11 @@
 //!
 //! Go: proc.go `gfget`, `gfput`, `gfpurge`; runtime2.go `p.gFree`, `p.goidcache`.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
+use std::hint;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::SCHED;
 use crate::g::{G, slab};
@@ -23,14 +25,18 @@ const AHEAD: usize = 4;
 /// Goroutine ids drawn at a time.
 const GOID_BATCH: u64 = 64;
 
-type Slots = [Cell<Option<&'static G>>; LIMIT];
+/// Where a descriptor stands: its address.
+type Place = usize;
 
 /// See the module. Touched by the owner of its P, or the thread of its M, alone.
 pub(crate) struct Stock {
-    /// Dead descriptors, up to `len`.
-    slots: OnceCell<Box<Slots>>,
-    /// Their number. Read by dumps.
-    len: AtomicU32,
+    /// One past the latest descriptor. Read by dumps, as is `bottom`.
+    top: AtomicPtr<Place>,
+    /// The lowest of [`LIMIT`] places; null, as the other two are, before the first descriptor comes. Below it are
+    /// [`AHEAD`] where no descriptor stands.
+    bottom: AtomicPtr<Place>,
+    /// One past the highest place.
+    end: Cell<*mut Place>,
     /// The next id, and the end of those drawn.
     goid: Cell<u64>,
     goids_end: Cell<u64>,
@@ -38,18 +44,31 @@ pub(crate) struct Stock {
 
 impl Stock {
     pub(crate) fn new() -> Self {
-        Self { slots: OnceCell::new(), len: AtomicU32::new(0), goid: Cell::new(0), goids_end: Cell::new(0) }
+        Self {
+            top: AtomicPtr::new(ptr::null_mut()),
+            bottom: AtomicPtr::new(ptr::null_mut()),
+            end: Cell::new(ptr::null_mut()),
+            goid: Cell::new(0),
+            goids_end: Cell::new(0),
+        }
+    }
+
+    /// The places, for good: a stock is as long-lived as its P or M.
+    fn furnish(&self) {
+        let places: &'static mut [Place] = vec![0; AHEAD + LIMIT].leak();
+        let bottom = places.as_mut_ptr().wrapping_add(AHEAD);
+        // What is asked for there should be memory: the processor would look for it in vain each time.
+        places[..AHEAD].fill(bottom as Place);
+        self.end.set(bottom.wrapping_add(LIMIT));
+        self.bottom.store(bottom, Ordering::Relaxed);
+        // Release: pairs with the Acquire in `len`.
+        self.top.store(bottom, Ordering::Release);
     }
 
     /// Dead descriptors in it, as anybody may ask.
-    #[inline(always)]
-    pub(crate) fn len(&self) -> u32 {
-        self.len.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    fn set_len(&self, len: usize) {
-        self.len.store(len as u32, Ordering::Relaxed);
+    pub(crate) fn len(&self) -> usize {
+        let top = self.top.load(Ordering::Acquire) as usize;
+        top.saturating_sub(self.bottom.load(Ordering::Relaxed) as usize) / size_of::<Place>()
     }
 
     /// A descriptor, Dead and with no stack, and an id that no other goroutine has. Go: `gfget`.
@@ -61,9 +80,11 @@ impl Stock {
             self.refill()?;
         }
         if self.goid.get() == self.goids_end.get() {
-            let next = SCHED.goidgen.fetch_add(GOID_BATCH, Ordering::Relaxed);
+            // One whose maker leaves it something comes this way each time.
+            let n = if SCHED.ancestors.load(Ordering::Relaxed) > 0 { 1 } else { GOID_BATCH };
+            let next = SCHED.goidgen.fetch_add(n, Ordering::Relaxed);
             self.goid.set(next);
-            self.goids_end.set(next + GOID_BATCH);
+            self.goids_end.set(next + n);
         }
         Ok(self.at_hand().expect("refilled"))
     }
@@ -82,17 +103,23 @@ impl Stock {
 
     #[inline(always)]
     fn pop(&self) -> Option<&'static G> {
-        let slots = self.slots.get()?;
-        let left = (self.len() as usize).wrapping_sub(1);
-        let gp = slots.get(left)?.get()?;
-        self.set_len(left);
-        if let Some(next) = slots.get(left.wrapping_sub(AHEAD)) {
-            // It was freed by another P, as likely as not.
-            let at = next.get().map_or(0, |gp| std::ptr::from_ref(gp) as usize);
-            mem::prefetch_to_write(at);
-            mem::prefetch_to_write(at + 64);
+        let top = self.top.load(Ordering::Relaxed);
+        if top == self.bottom.load(Ordering::Relaxed) {
+            return None;
         }
-        Some(gp)
+        // SAFETY: above the bottom: a descriptor stands below `top`, put there by `put`; and descriptors are never
+        // freed. `AHEAD` places below that are the stock's too.
+        unsafe {
+            let latest = top.sub(1);
+            self.top.store(latest, Ordering::Relaxed);
+            // It was freed by another P, as likely as not.
+            let ahead = *latest.sub(AHEAD);
+            mem::prefetch_to_write(ahead);
+            mem::prefetch_to_write(ahead + 64);
+            let gp = *latest as *const G;
+            hint::assert_unchecked(!gp.is_null());
+            Some(&*gp)
+        }
     }
 
     #[cold]
@@ -100,42 +127,50 @@ impl Stock {
     fn refill(&self) -> io::Result<()> {
         let freed = SCHED.locked(|s| {
             let left = s.gfree.len().saturating_sub(BATCH);
-            s.gfree.drain(left..).map(|gp| self.push(gp)).count()
+            s.gfree.drain(left..).map(|gp| self.put(gp)).count()
         });
         if freed == 0 {
-            let fresh: Vec<_> = slab::grow()?.collect();
-            // The lowest address on top.
-            fresh.into_iter().rev().for_each(|gp| self.push(gp));
+            fresh()?.into_iter().for_each(|gp| self.put(gp));
         }
         Ok(())
     }
 
-    #[inline(always)]
-    fn push(&self, gp: &'static G) {
-        let len = self.len() as usize;
-        self.slots.get_or_init(slots)[len].set(Some(gp));
-        self.set_len(len + 1);
-    }
-
     /// Takes a descriptor back. It is Dead. What is in its slot stays there until the owner makes a goroutine. Go:
     /// `gfput`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&self, gp: &'static G) {
-        if self.len() as usize == LIMIT {
+        let top = self.top.load(Ordering::Relaxed);
+        if top == self.end.get() {
+            return self.put_full(gp);
+        }
+        // SAFETY: below the end of the places.
+        unsafe {
+            *top = ptr::from_ref(gp) as Place;
+            self.top.store(top.add(1), Ordering::Relaxed);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_full(&self, gp: &'static G) {
+        if self.end.get().is_null() {
+            self.furnish();
+        } else {
             self.release();
         }
-        self.push(gp);
+        self.put(gp);
     }
 
     /// Gives the latest to the global list.
     #[cold]
     #[inline(never)]
     fn release(&self) {
-        let Some(slots) = self.slots.get() else { return };
-        let len = self.len() as usize;
-        let left = len.saturating_sub(BATCH);
-        SCHED.locked(|s| s.gfree.extend(slots[left..len].iter().filter_map(Cell::get)));
-        self.set_len(left);
+        let n = self.len().min(BATCH);
+        let first = self.top.load(Ordering::Relaxed).wrapping_sub(n);
+        // SAFETY: `n` descriptors stand there, below `top`; they are never freed.
+        let latest = (0..n).map(|i| unsafe { &*(*first.add(i) as *const G) });
+        SCHED.locked(|s| s.gfree.extend(latest));
+        self.top.store(first, Ordering::Relaxed);
     }
 
     /// Gives all to the global list, when its P is retired or its M has no thread any more.
@@ -146,18 +181,21 @@ impl Stock {
     }
 }
 
-#[cold]
-#[inline(never)]
-fn slots() -> Box<Slots> {
-    Box::new([const { Cell::new(None) }; LIMIT])
+/// New descriptors, the lowest address last: it is used first.
+fn fresh() -> io::Result<Vec<&'static G>> {
+    let mut fresh: Vec<_> = slab::grow()?.collect();
+    fresh.reverse();
+    Ok(fresh)
 }
 
 /// For a thread that has no stock.
 pub(crate) fn get_one() -> io::Result<&'static G> {
-    let stock = Stock::new();
-    stock.refill()?;
-    let gp = stock.pop().expect("refilled");
-    stock.flush();
+    if let Some(gp) = SCHED.locked(|s| s.gfree.pop()) {
+        return Ok(gp);
+    }
+    let mut fresh = fresh()?;
+    let gp = fresh.pop().expect("some");
+    SCHED.locked(|s| s.gfree.append(&mut fresh));
     Ok(gp)
 }
 

@@ -30,18 +30,30 @@ impl Finish for () {
     fn finish(self, _: bool) {}
 }
 
-/// A destructor of a local has panicked: that is the result, unless there is an error already. What gives way is
-/// dropped, and so is what its destructor leaves.
+/// The goroutine's locals are dropped, its result lies in the slot. A destructor that panics: that is the result, unless
+/// it is an error already. What gives way is dropped, and so is what its destructor leaves. Gives whether the result is an
+/// error.
+///
+/// # Safety
+/// The slot holds a `Result<T, Payload>` that is the caller's.
 #[cold]
 #[inline(never)]
-fn local_panicked<T>(gp: &'static G, result: Result<T, Payload>, payload: Payload) -> Result<T, Payload> {
-    let error = panic::is_goexit(payload).map_or_else(|payload| payload, |()| ended_by_goexit());
-    let (kept, lost) = if result.is_ok() { (Err(error), result) } else { (result, Err(error)) };
-    panic::drop_quietly(lost);
-    if let Some(payload) = end_user(gp) {
-        panic::drop_quietly(payload);
+unsafe fn drop_locals<T>(gp: &'static G) -> bool {
+    let payload = end_user(gp);
+    // SAFETY: the caller's word.
+    let mut result = unsafe { slot_read::<Result<T, Payload>>(gp) };
+    if let Some(payload) = payload {
+        let error = panic::is_goexit(payload).map_or_else(|payload| payload, |()| ended_by_goexit());
+        let lost = if result.is_ok() { std::mem::replace(&mut result, Err(error)) } else { Err(error) };
+        panic::drop_quietly(lost);
+        if let Some(payload) = end_user(gp) {
+            panic::drop_quietly(payload);
+        }
     }
-    kept
+    let is_error = result.is_err();
+    // SAFETY: as it was read above.
+    unsafe { slot_write(gp, result) };
+    is_error
 }
 
 /// Drops the result of a goroutine whose handle is gone. The goroutine comes back into the runtime, perhaps elsewhere.
@@ -73,15 +85,18 @@ unsafe fn drop_result<T>(gp: &'static G, mp: &'static M) {
 pub(super) unsafe extern "C" fn entry<F: FnOnce() -> T, T, D: Finish>(gp: &'static G) {
     // SAFETY: the caller's word.
     let (f, done) = unsafe { slot_read::<(F, D)>(gp) };
-    let mut result = run_caught(f);
-    if let Some(payload) = end_user(gp) {
-        result = local_panicked(gp, result, payload);
-    }
-    // The end by goexit is no panic.
-    let panicked = result.is_err() && !gp.goexiting.get();
-    let mp = end(gp);
+    let result = run_caught(f);
+    let mut is_error = result.is_err();
+    // Right here: nothing has to be kept while the rest is done.
     // SAFETY: the closure has left the slot.
     unsafe { slot_write::<Result<T, Payload>>(gp, result) };
+    if !gp.extras().is_null() {
+        // SAFETY: written above, and ours until it is published.
+        is_error = unsafe { drop_locals::<T>(gp) };
+    }
+    // The end by goexit is no panic.
+    let panicked = is_error && !gp.goexiting.get();
+    let mp = end(gp);
     // Its joiner stands below it on this very stack, or is told.
     if gp.is_guest() || publish_result(mp, gp) {
         return done.finish(false);
