@@ -28,8 +28,10 @@ const TRANSFER: u64 = 100;
 const SAMPLE: u64 = 6_400;
 /// One nanosecond lost in so many is too much: two Ms together do no more than one alone.
 const LOSS: u64 = 2;
-/// What a steal costs thief and owner together, in nanoseconds: who is busy for longer with what it took, helps.
+/// What a steal costs thief and owner together, in nanoseconds: who is busy for longer with what it took, helps. And for
+/// a thief that was woken for it.
 const PAYS: u64 = 3_000;
+const PAYS_WOKEN: u64 = 20_000;
 /// Steals that did not pay, beyond [`PAID`] times those that did, at which a pause begins.
 const UNPAID_MAX: u32 = 16;
 const PAID: u32 = 4;
@@ -89,9 +91,9 @@ impl Pause {
         self.next.store((rounds * 2).min(PAUSE_MAX), Ordering::Relaxed);
     }
 
-    fn stolen(&self, busy: u64) {
+    fn stolen(&self, busy: u64, woken: bool) {
         let unpaid = self.unpaid.load(Ordering::Relaxed);
-        let unpaid = if busy >= PAYS {
+        let unpaid = if busy >= if woken { PAYS_WOKEN } else { PAYS } {
             unpaid.saturating_sub(PAID)
         } else if unpaid < UNPAID_MAX {
             unpaid + 1
@@ -140,9 +142,10 @@ pub(crate) fn is_patient() -> bool {
     PAUSE.patience.load(Ordering::Relaxed) > 0
 }
 
-/// An M has run out of work this many nanoseconds after it took some from another.
-pub(crate) fn stolen(busy: u64) {
-    PAUSE.stolen(busy);
+/// An M has run out of work this many nanoseconds after it took some from another. `woken`: it had slept, and was
+/// woken to help.
+pub(crate) fn stolen(busy: u64, woken: bool) {
+    PAUSE.stolen(busy, woken);
 }
 
 /// A round of sysmon, which has seen a short queue that hardly moves, or not. True when a pause ends here: an M is to be
@@ -193,12 +196,15 @@ mod tests {
     #[test]
     fn steals_that_do_not_pay_begin_a_pause() {
         let p = Pause::new();
-        (0..UNPAID_MAX).for_each(|_| p.stolen(0));
+        (0..UNPAID_MAX).for_each(|_| p.stolen(0, false));
         assert!(!p.is_on());
-        p.stolen(PAYS);
-        (0..PAID).for_each(|_| p.stolen(PAYS - 1));
+        p.stolen(PAYS, false);
+        (0..PAID).for_each(|_| p.stolen(PAYS - 1, false));
         assert!(!p.is_on());
-        p.stolen(0);
+        p.stolen(PAYS_WOKEN, true);
+        (0..PAID).for_each(|_| p.stolen(PAYS_WOKEN - 1, true));
+        assert!(!p.is_on());
+        p.stolen(0, false);
         assert!(p.is_on());
     }
 

@@ -285,6 +285,7 @@ pub const ROWS: &[Row] = &[
         name: "sleepers",
         workload: "sleepers",
         about: "100,000 that sleep five times: CPU a wake-up",
+        peers: &["gort", "go", "may", "tokio", "threads", "floor"],
         n: 100_000,
         quick: 10_000,
         scaled: &[("may", 20_000), ("threads", 10_000)],

@@ -82,6 +82,8 @@ pub(crate) struct M {
     pub(crate) lone: Mark,
     /// When it last took work from another P; 0 once what came of it is known.
     pub(crate) stole_at: Cell<u64>,
+    /// Whether it had been woken for that.
+    pub(crate) stole_woken: Cell<bool>,
     /// The goroutine that has this M for itself.
     pub(crate) lockedg: Cell<Option<&'static G>>,
     /// A claimed goroutine that g0 must see to: it is locked to another M, or the stack cache is empty.
@@ -136,6 +138,7 @@ impl M {
             spinning: Mark::default(),
             lone: Mark::default(),
             stole_at: Cell::new(0),
+            stole_woken: Cell::new(false),
             lockedg: Cell::new(None),
             pending: Cell::new(None),
             call: Cell::new(None),

@@ -232,7 +232,7 @@ pub(super) fn run_timers(mp: &'static M, pp: &'static P) {
         Due::Ready(gp) if gp.is_thread() => super::thread::wake(gp),
         Due::Ready(gp) => {
             match mp.p() {
-                // Together they are worth one look for somebody idle.
+                // For all of them together somebody is woken, if at all.
                 Some(own) if readied > 0 => {
                     gp.status.ready();
                     wake::put_ring(own, entry::pack(gp));
@@ -249,8 +249,10 @@ pub(super) fn run_timers(mp: &'static M, pp: &'static P) {
         own.timer_hold.set(own.runq.switches().wrapping_add(BATCH as u32 - BATCH as u32 / 8));
     }
     STORM.fired(n, now, || SCHED.all_ps().map(|pp| pp.timers.len()).sum());
-    if readied > 1 {
-        wake::wakep();
+    if readied > 1
+        && let Some(own) = mp.p()
+    {
+        poller::readied(own, readied);
     }
 }
 

@@ -107,10 +107,17 @@ fn ready_to(pp: &'static P, ready: &Ready) {
             n += 1;
         }
     }
-    match n {
-        0 | 1 => {}
-        MANY.. if pp.has_spare() => wake::wakep(),
-        _ => wake::lone(pp),
+    if n > 1 {
+        readied(pp, n);
+    }
+}
+
+/// Several were queued to a P of the caller's: has somebody help if that could be worth it.
+pub(super) fn readied(pp: &'static P, n: usize) {
+    if n >= MANY && pp.has_spare() {
+        wake::wakep();
+    } else {
+        wake::lone(pp);
     }
 }
 
@@ -233,7 +240,7 @@ pub(crate) fn registered() {
 ///
 /// While a P is busy, sysmon looks after the timers of idle Ps and after sockets too; so it is enough that the
 /// *last* Ms to fall asleep see to it that one of them wakes in time.
-pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
+pub(super) fn wait_for_work(mp: &'static M) -> Result<bool, Dismissed> {
     let (mut may_poll, mut may_net) = (true, true);
     loop {
         let next = if may_poll { SCHED.next_timer() } else { NEVER };
@@ -259,14 +266,14 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
         let mut ready = Ready::new();
         let called = match (net, timer) {
             (true, true) => {
-                slack::without(|| netpoll::poll(next, &mut ready));
+                slack::without_for(next, || netpoll::poll(next, &mut ready));
                 false
             }
             (true, false) => {
                 netpoll::poll(NEVER, &mut ready);
                 false
             }
-            (false, true) => slack::without(|| mp.park.sleep_until(next)),
+            (false, true) => slack::without_for(next, || mp.park.sleep_until(next)),
             (false, false) => {
                 mp.park.sleep();
                 true
@@ -289,7 +296,7 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
             mp.park.clear();
             take_nextp(mp)?;
             ready_to(mp.p().expect("taken"), &ready);
-            return Ok(());
+            return Ok(true);
         }
         let due = timer && next <= clock::nanotime();
         if ready.is_empty() && !due {
@@ -308,7 +315,7 @@ pub(super) fn wait_for_work(mp: &'static M) -> Result<(), Dismissed> {
                     pp.net_looked.store(now, Ordering::Relaxed);
                     ready_to(pp, &ready);
                 }
-                return Ok(());
+                return Ok(false);
             }
             None => {
                 // All Ps are busy, and their owners see to timers and sockets, sysmon behind them. Whoever

@@ -82,6 +82,7 @@ fn schedule(mp: &'static M) -> Result<Infallible, Dismissed> {
 
 /// Blocks until there is a goroutine to run, and claims it. The M has a P when it returns.
 fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
+    let mut woken = false;
     loop {
         let pp = mp.p().expect("findrunnable without a P");
         if pp.attention.load(Ordering::Relaxed) & RETIRE != 0 {
@@ -105,7 +106,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
         let now = clock::nanotime();
         let stole_at = mp.stole_at.replace(0);
         if stole_at != 0 {
-            contention::stolen(now - stole_at);
+            contention::stolen(now - stole_at, mp.stole_woken.get());
         }
         if mp.spinning.get() || SCHED.idle.try_spin(SCHED.procs()) {
             mp.spinning.set(true);
@@ -114,6 +115,7 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
                 if let Some(gp) = steal(mp, pp) {
                     let found = clock::nanotime();
                     mp.stole_at.set(found);
+                    mp.stole_woken.set(woken);
                     linger::spun(Some(found - now));
                     return Ok(work_found(mp, gp));
                 }
@@ -135,7 +137,11 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
             // To be emptied, not laid aside.
             continue;
         }
-        sleep_without_work(mp, pp)?;
+        if woken && !mp.lone.get() {
+            // For nothing.
+            contention::stolen(0, true);
+        }
+        woken = sleep_without_work(mp, pp)?;
     }
 }
 
@@ -153,8 +159,9 @@ fn work_found(mp: &'static M, gp: &'static G) -> &'static G {
     gp
 }
 
-/// Gives up the P and sleeps until there may be work. Returns with a P for another round.
-fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<(), Dismissed> {
+/// Gives up the P and sleeps until there may be work. Returns with a P for another round, and whether somebody has
+/// woken it.
+fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<bool, Dismissed> {
     // Park, step 1 (see `idle`): the P is idle before the queues are looked at for the last time.
     wake::releasep(mp);
     SCHED.locked(|s| wake::pidleput(s, pp));
@@ -168,7 +175,7 @@ fn sleep_without_work(mp: &'static M, pp: &'static P) -> Result<(), Dismissed> {
         wake::acquirep(mp, pp);
         mp.spinning.set(true);
         SCHED.idle.spin();
-        return Ok(());
+        return Ok(false);
     }
     if mp.lone.replace(false) {
         wake::lone_paid(false);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::m::{M, StartFn};
 use crate::sys::clock;
+use crate::timer::storm::STORM;
 
 /// What the booting thread had, in nanoseconds. Written before the first M starts.
 static AT_BOOT: AtomicUsize = AtomicUsize::new(0);
@@ -26,8 +27,13 @@ pub(super) fn minit(mp: &'static M) {
     });
 }
 
+/// Runs a wait that ends `when` a timer is due. On the grid of a storm it need not be so exact.
+pub(super) fn without_for<R>(when: u64, wait: impl FnOnce() -> R) -> R {
+    if STORM.is_on(when) { wait() } else { without(wait) }
+}
+
 /// Runs a timed wait that is to end in time.
-pub(super) fn without<R>(wait: impl FnOnce() -> R) -> R {
+fn without<R>(wait: impl FnOnce() -> R) -> R {
     clock::set_slack(clock::NO_SLACK);
     let result = wait();
     clock::set_slack(AT_BOOT.load(Ordering::Relaxed));

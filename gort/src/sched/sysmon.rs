@@ -28,7 +28,7 @@ const CALM_ROUNDS: u32 = 16;
 /// What a round takes back in which one was in the way, as one is now and then whose thread was given no processor.
 const SETBACK: u32 = 4;
 /// Rounds with all Ps idle before sysmon sleeps until told.
-const IDLE_ROUNDS: u32 = 20;
+const IDLE_ROUNDS: u32 = 5;
 
 /// Never returns.
 pub(crate) fn sysmon(_mp: &'static M) -> ! {
@@ -97,7 +97,8 @@ fn sleep(seen: Seen, calm: bool, cooling: &Cooling, idle_rounds: &mut u32, sched
     let alone = (SCHED.poll_until.load(Ordering::Relaxed) == 0 && SCHED.next_timer() != NEVER)
         || poller::sockets_unattended();
     if schedtrace > 0 || seen.waiting || alone || *idle_rounds <= IDLE_ROUNDS {
-        rest(clock::nanotime() + if calm && !seen.waiting { CALM } else { LONG });
+        // A process that is idle at most looks has little to see to.
+        rest(clock::nanotime() + if seen.waiting { LONG } else { CALM });
         return;
     }
     SCHED.sysmon.clear();

@@ -1,12 +1,14 @@
 //! Many timers at a short distance come together: between two looks at them lies a grid of times, and who is due
 //! between two of its lines waits for the later one.
 //!
-//! To wake for each of 100,000 sleepers would cost a process more than all that they do: a thread goes to sleep and
-//! is woken, another one is woken to help, for one or two goroutines. How wide the grid is follows from what happened
-//! lately:
-//! - the *rate* at which timers come due: the more, the wider, up to [`WIDEST`]; none below some thousand a second;
+//! To wake for each of them would cost a process more than all that they do: a thread goes to sleep and is woken, some
+//! ten microseconds of a processor for a goroutine or two. How wide the grid is follows from what happened lately:
+//! - the *rate* at which timers come due: up to [`WIDEST`] as soon as some of them come together then. Lines are no
+//!   further apart for more of them: a thousand wake-ups a second cost little;
 //! - the *length* of a wait, which is the number of pending timers by their rate: the grid is a small part of it, so
 //!   that a few goroutines that nap for microseconds find no grid.
+//!
+//! There is none where it would bring few together: who wakes alone wakes in time.
 //!
 //! The lines are at multiples of a power of two, hence the same for all Ps, which one wake-up serves.
 //!
@@ -19,10 +21,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 const WINDOW: u64 = 2_000_000;
 /// A measurement says nothing about times that come later than this after it, nor about those before it.
 const STALE: u64 = 4 * WINDOW;
-/// The widest grid, in nanoseconds, as a shift: a millisecond, for 64 timers in it and more.
+/// The widest grid, in nanoseconds, as a shift: a millisecond.
 const WIDEST: u32 = 20;
-/// The narrowest that is worth it, and what each timer that comes due in a millisecond adds to the width.
-const NARROWEST: u32 = 14;
+/// Timers that come due between two lines, at least.
+const WORTH_IT: u64 = 2;
 /// The grid is at most this part of a wait.
 const PART: u64 = 32;
 
@@ -87,13 +89,10 @@ fn grid(fired: u64, elapsed: u64, pending: u64) -> u32 {
     if fired == 0 {
         return 0;
     }
-    let rate = fired.saturating_mul(1 << 20) / elapsed;
-    let by_rate = rate.saturating_mul(1 << NARROWEST);
-    let by_wait = elapsed.saturating_mul(pending) / fired / PART;
-    match by_rate.min(by_wait).checked_ilog2() {
-        Some(shift) if shift >= NARROWEST => shift.min(WIDEST),
-        _ => 0,
-    }
+    let wait = elapsed.saturating_mul(pending) / fired;
+    let shift = (wait / PART).min(1 << WIDEST).checked_ilog2().unwrap_or(0);
+    let together = fired.saturating_mul(1 << shift) / elapsed;
+    if together >= WORTH_IT { shift } else { 0 }
 }
 
 #[cfg(test)]
@@ -111,11 +110,15 @@ mod tests {
                 "{fired} in {in_ms} ms, {pending} pending"
             );
         };
-        // 100,000 that sleep for 200 ms, 10,000, 1,000, 100.
+        // 100,000 that sleep for 200 ms, 10,000, 1,000, 500, 300.
         check(1_000, 2, 100_000, 20);
-        check(100, 2, 10_000, 19);
-        check(10, 2, 1_000, 16);
-        check(1, 2, 100, 0);
+        check(100, 2, 10_000, 20);
+        check(10, 2, 1_000, 20);
+        check(5, 2, 500, 20);
+        check(3, 2, 300, 0);
+        // 100 that sleep for 20 ms, and for 2.
+        check(10, 2, 100, 19);
+        check(100, 2, 100, 0);
         // A thousand that sleep for a millisecond, and one that naps.
         check(2_000, 2, 1_000, 14);
         check(100, 2, 1, 0);
