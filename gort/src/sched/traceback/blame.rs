@@ -12,10 +12,10 @@
 //!
 //! Go has no counterpart.
 
-use std::collections::{BTreeMap, HashMap};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
+use super::sorted::Sorted;
 use crate::g::status::Status;
 use crate::g::wait_reason::WaitReason;
 use crate::g::{After, G, slab};
@@ -279,7 +279,7 @@ impl Wait {
 
     /// Who the several are that read: those on whose stacks the lock is, if they are as many and their ids add up.
     fn readers(&self, hints: Option<&Hints>) -> Option<Vec<u64>> {
-        let ids = hints?.0.get(&self.at).filter(|_| self.thing == Thing::Read && self.count > 1)?;
+        let ids = hints?.0.get(self.at).filter(|_| self.thing == Thing::Read && self.count > 1)?;
         let sum = ids.iter().fold(0, |sum: u32, &id| sum.wrapping_add(id as u32));
         (ids.len() as i64 == self.count && sum == self.ids).then(|| ids.clone())
     }
@@ -292,7 +292,10 @@ impl Wait {
 
 /// On whose stacks channels and the like were seen.
 #[derive(Default)]
-pub(super) struct Hints(HashMap<usize, Vec<u64>>);
+pub(super) struct Hints(Sorted<usize, Vec<u64>>);
+
+/// What each goroutine waits for, by id.
+pub(super) type Waits = Sorted<u64, Vec<Wait>>;
 
 /// The goroutine that alone can end the wait of one who waits for `waits`.
 fn next(waits: &[Wait]) -> Option<u64> {
@@ -312,13 +315,13 @@ impl Hints {
     ///
     /// # Safety
     /// All of them sleep for good: their stacks stand still.
-    pub(super) unsafe fn search(all: &[(u64, &'static G)], waits: &BTreeMap<u64, Vec<Wait>>) -> Option<Self> {
+    pub(super) unsafe fn search(all: &[(u64, &'static G)], waits: &Waits) -> Option<Self> {
         if all.len() > SEARCHED {
             return None;
         }
         let mut hints = Self::default();
         for wait in waits.values().flatten().filter(|wait| wait.is_searched()) {
-            hints.0.insert(wait.at, Vec::new());
+            hints.0.get_or_insert_with(wait.at, Vec::new);
         }
         for &(id, gp) in all {
             let Some(stack) = gp.stack() else { continue };
@@ -332,7 +335,7 @@ impl Hints {
                 let word = unsafe { (address as *const usize).read_volatile() };
                 // The lock comes first in what is waited for, and that after the two counts of its `Arc`.
                 for at in [word, word.wrapping_add(ARC)] {
-                    if let Some(ids) = hints.0.get_mut(&at)
+                    if let Some(ids) = hints.0.get_mut(at)
                         && ids.last() != Some(&id)
                     {
                         ids.push(id);
@@ -344,7 +347,7 @@ impl Hints {
     }
 
     fn of(&self, at: usize, me: u64) -> Vec<u64> {
-        self.0.get(&at).into_iter().flatten().copied().filter(|&id| id != me).collect()
+        self.0.get(at).into_iter().flatten().copied().filter(|&id| id != me).collect()
     }
 }
 
@@ -353,35 +356,39 @@ const WORD: usize = size_of::<usize>();
 const ARC: usize = 2 * WORD;
 
 /// Those who wait in a circle, a paragraph for each circle.
-pub(super) fn circles(waits: &BTreeMap<u64, Vec<Wait>>) -> Vec<String> {
+pub(super) fn circles(waits: &Waits) -> Vec<String> {
+    let all = waits.as_slice();
     let mut texts = Vec::new();
     // In which walk a goroutine was first met.
-    let mut met: HashMap<u64, u64> = HashMap::new();
-    for &start in waits.keys() {
+    let mut met = vec![None; all.len()];
+    for start in 0..all.len() {
         let mut path = Vec::new();
-        let mut id = start;
-        while let Some(next) = waits.get(&id).and_then(|waits| next(waits))
-            && !met.contains_key(&id)
+        let mut at = Some(start);
+        while let Some(i) = at
+            && met[i].is_none()
+            && let Some(next) = next(&all[i].1)
         {
-            met.insert(id, start);
-            path.push(id);
-            id = next;
+            met[i] = Some(start);
+            path.push(i);
+            at = waits.find(next).ok();
         }
-        if met.get(&id) == Some(&start)
-            && let Some(i) = path.iter().position(|&p| p == id)
+        if let Some(i) = at
+            && met[i] == Some(start)
+            && let Some(first) = path.iter().position(|&p| p == i)
         {
-            texts.push(circle(&path[i..], waits));
+            let path: Vec<_> = path[first..].iter().map(|&i| &all[i]).collect();
+            texts.push(circle(&path));
         }
     }
     texts
 }
 
 /// One circle: each waits for the next, and the last for the first.
-fn circle(path: &[u64], waits: &BTreeMap<u64, Vec<Wait>>) -> String {
-    let mut text = format!("goroutine {}", path[0]);
-    for (i, id) in path.iter().enumerate() {
-        let next = path[(i + 1) % path.len()];
-        let wait = &waits[id][0];
+fn circle(path: &[&(u64, Vec<Wait>)]) -> String {
+    let mut text = format!("goroutine {}", path[0].0);
+    for (i, (_, waits)) in path.iter().enumerate() {
+        let next = path[(i + 1) % path.len()].0;
+        let wait = &waits[0];
         text.push_str(if i == 0 { " waits for " } else { ",\nwhich waits for " });
         text.push_str(&wait.thing());
         if wait.thing != Thing::Goroutine {

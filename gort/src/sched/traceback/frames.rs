@@ -153,7 +153,7 @@ impl Interrupted {
 }
 
 /// A call stack, innermost first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Trace {
     pub(crate) pcs: Box<[usize]>,
     /// How many are missing after the innermost ones.

@@ -1,9 +1,10 @@
 //! Past a thousand goroutines those that do the same at the same place are shown once.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::frames::Trace;
 use super::layout::{self, Found, Layout, Made, Missing};
+use super::sorted::Sorted;
 
 /// From how many on.
 pub(super) const MANY: usize = 1000;
@@ -20,22 +21,25 @@ struct Group {
 
 /// The goroutines of a dump, in groups if there are many.
 pub(super) struct Groups {
-    list: Vec<Group>,
-    by_key: Option<HashMap<Key, usize>>,
+    /// By the id of the first that was found.
+    list: Sorted<u64, Group>,
+    by_key: Option<BTreeMap<Key, u64>>,
 }
 
 impl Groups {
     pub(super) fn new(many: bool) -> Self {
-        Self { list: Vec::new(), by_key: many.then(HashMap::new) }
+        Self { list: Sorted::default(), by_key: many.then(BTreeMap::new) }
     }
 
     pub(super) fn add(&mut self, found: Found) {
         if let Some(by_key) = &mut self.by_key {
             let made = Made { parent: 0, ..found.made };
             let key = (layout::heading(&found), found.trace.clone(), made);
-            if let Some(&i) = by_key.get(&key) {
-                let group = &mut self.list[i];
-                group.others.push(found.id);
+            let first = *by_key.entry(key).or_insert(found.id);
+            if let Some(group) = self.list.get_mut(first) {
+                // They come in order, but for those that ran.
+                let place = group.others.partition_point(|&id| id < found.id);
+                group.others.insert(place, found.id);
                 if group.first.made.parent != found.made.parent {
                     group.first.made.parent = 0;
                 }
@@ -44,24 +48,21 @@ impl Groups {
                 }
                 return;
             }
-            by_key.insert(key, self.list.len());
         }
-        self.list.push(Group { first: found, others: Vec::new() });
+        self.list.get_or_insert_with(found.id, || Group { first: found, others: Vec::new() });
     }
 
     /// One text each, by id.
-    pub(super) fn texts(mut self) -> Vec<String> {
-        self.list.sort_by_key(|group| group.first.id);
+    pub(super) fn texts(self) -> Vec<String> {
         let mut layout = Layout::default();
-        self.list.iter_mut().map(|group| group.text(&mut layout)).collect()
+        self.list.values().map(|group| group.text(&mut layout)).collect()
     }
 }
 
 impl Group {
-    fn text(&mut self, layout: &mut Layout) -> String {
+    fn text(&self, layout: &mut Layout) -> String {
         let mut text = layout.goroutine(&self.first);
         if !self.others.is_empty() {
-            self.others.sort_unstable();
             let n = self.others.len();
             text.push_str(&format!("...{n} goroutines like this one elided: {}...\n", ranges(&self.others)));
         }

@@ -38,7 +38,7 @@ pub(super) struct Found {
 }
 
 /// Who made a goroutine. The main goroutine has no maker.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Made {
     pub(super) pc: usize,
     pub(super) location: Option<&'static Location<'static>>,
@@ -46,7 +46,7 @@ pub(super) struct Made {
 }
 
 /// Why there are no frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Missing {
     /// Its thread has not answered.
     OtherThread,

@@ -17,9 +17,9 @@ mod frames;
 mod groups;
 mod layout;
 mod look;
+mod sorted;
 mod symbol;
 
-use std::collections::BTreeMap;
 use std::ptr;
 
 pub(crate) use frames::{Frames, Interrupted, Step, Trace};
@@ -30,6 +30,7 @@ use self::blame::{Hints, Wait};
 use self::groups::{Groups, MANY};
 use self::layout::{Found, Layout, Missing};
 use self::look::{Look, Seen, found, look};
+use self::sorted::Sorted;
 use super::debugvars::{TracebackLevel, traceback_level};
 use super::{inline, m::M, park, syscall};
 use crate::g::extras::{self, Shown};
@@ -269,7 +270,7 @@ pub(crate) fn last_words(but: Option<&'static G>) -> Vec<String> {
 /// All of them sleep, for good.
 pub(crate) unsafe fn deadlocked() -> Vec<String> {
     let mut dump = Dump { youngest: u64::MAX, ..Dump::new(None) };
-    let mut waits = BTreeMap::new();
+    let mut waits = Sorted::default();
     for &(id, gp) in &dump.list {
         let wait = match gp.guest() {
             Some(guest) => vec![Wait::for_end(guest)],
@@ -277,7 +278,7 @@ pub(crate) unsafe fn deadlocked() -> Vec<String> {
             None if gp.status.get().0 == Status::Waiting => unsafe { blame::wait_of(gp) },
             None => Vec::new(),
         };
-        waits.insert(id, wait);
+        waits.get_or_insert_with(id, || wait);
     }
     // SAFETY: the caller's word.
     dump.hints = unsafe { Hints::search(&dump.list, &waits) };

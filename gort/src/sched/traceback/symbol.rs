@@ -2,9 +2,10 @@
 //!
 //! Go: symtab.go `FuncForPC`, traceback.go `showframe`.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::sorted::Sorted;
 
 /// One function at an address: several when some are inlined there.
 pub(super) struct Symbol {
@@ -89,12 +90,12 @@ impl Symbol {
 
 /// Symbols by address, each looked up once: the stacks of a dump have most of their addresses in common.
 #[derive(Default)]
-pub(super) struct Symbols(HashMap<usize, Rc<[Symbol]>>);
+pub(super) struct Symbols(Sorted<usize, Rc<[Symbol]>>);
 
 impl Symbols {
     /// The functions at a return address, innermost first.
     pub(super) fn at(&mut self, pc: usize) -> Rc<[Symbol]> {
-        self.0.entry(pc).or_insert_with(|| look_up(pc)).clone()
+        self.0.get_or_insert_with(pc, || look_up(pc)).clone()
     }
 
     /// The function that an address recorded by `getcallerpc` lies in: what `go!` and `spawn` are inlined
