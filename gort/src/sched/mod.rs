@@ -119,7 +119,7 @@ pub(crate) fn thread_exhaustion(limit: usize) -> ! {
     last_words::fail(&format!("runtime: program exceeds {limit}-thread limit\n"), "thread exhaustion")
 }
 
-/// A word that many write, on a cache line of its own.
+/// A word that many write, on a cache line of its own, or what nobody writes, apart from such.
 #[repr(align(64))]
 pub(crate) struct Busy<T>(T);
 
@@ -155,7 +155,6 @@ pub(crate) struct Sched {
     pub(crate) seed: AtomicUsize,
     /// When boot began.
     pub(crate) start_time: AtomicU64,
-    allp: [AtomicPtr<P>; MAX_PROCS],
     pub(crate) idle: Busy<Idle>,
     pub(crate) global: Busy<GlobalRunq>,
     /// Next goroutine id to give to a cache. Go: `goidgen`.
@@ -207,7 +206,6 @@ pub(crate) static SCHED: Sched = Sched {
     procs: AtomicU32::new(0),
     without_p: AtomicU32::new(0),
     allp_len: AtomicU32::new(0),
-    allp: [const { AtomicPtr::new(ptr::null_mut()) }; MAX_PROCS],
     goidgen: Busy(AtomicU64::new(1)),
     created: AtomicU64::new(0),
     finished: AtomicU64::new(0),
@@ -227,6 +225,9 @@ pub(crate) static SCHED: Sched = Sched {
     seed: AtomicUsize::new(0),
     start_time: AtomicU64::new(0),
 };
+
+/// The Ps. Apart from [`SCHED`], not all of which begins as zeros: so these take no room in the program's file.
+static ALLP: Busy<[AtomicPtr<P>; MAX_PROCS]> = Busy([const { AtomicPtr::new(ptr::null_mut()) }; MAX_PROCS]);
 
 impl Sched {
     /// Runs `f` under the scheduler's lock. Nothing in `f` parks, switches, wakes a thread or runs user
@@ -278,11 +279,11 @@ impl Sched {
     #[inline]
     pub(crate) fn p(&self, i: u32) -> Option<&'static P> {
         // SAFETY: null or a P, and Ps are never freed. Acquire: pairs with the Release in `set_p`.
-        unsafe { self.allp[i as usize].load(Ordering::Acquire).as_ref() }
+        unsafe { ALLP[i as usize].load(Ordering::Acquire).as_ref() }
     }
 
     pub(crate) fn set_p(&self, i: u32, pp: &'static P) {
-        self.allp[i as usize].store(ptr::from_ref(pp).cast_mut(), Ordering::Release);
+        ALLP[i as usize].store(ptr::from_ref(pp).cast_mut(), Ordering::Release);
     }
 
     /// Every P ever made.
