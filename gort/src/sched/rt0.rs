@@ -110,6 +110,12 @@ pub(crate) fn steps() -> Vec<InitStep> {
 fn step(name: &'static str, f: impl FnOnce() -> String) {
     let begin = clock::nanotime();
     let set = f();
+    stepped(name, begin, set);
+}
+
+/// A step that began then is done.
+#[inline(never)]
+fn stepped(name: &'static str, begin: u64, set: String) {
     let step = InitStep {
         name,
         at: begin - SCHED.start_time.load(Ordering::Relaxed),
