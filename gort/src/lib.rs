@@ -84,6 +84,11 @@
 //!   deadlock, SIGQUIT and failures of the runtime show all), `all`, `system` (the runtime's frames too), `crash` (and
 //!   SIGABRT at the end). As in Go, 1 is `all`, a greater number `system`, and anything else `none`.
 //!
+//! # Features
+//!
+//! - `symbols` (by default): tracebacks show the names of functions, and their lines. Without it they show addresses, as
+//!   those of a stripped program do, and programs are some 240 KiB smaller.
+//!
 //! # When things go wrong
 //!
 //! An unrecovered panic of a [`go!`] goroutine, a stack that is used up, a deadlock, SIGQUIT, and memory or threads that
