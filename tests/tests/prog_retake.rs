@@ -103,6 +103,13 @@ fn an_idle_p_helps_after_contention() {
 }
 
 #[test]
+fn threads_may_run_where_they_could() {
+    for procs in ["1", "2", "8"] {
+        assert_eq!(run("threads_may_run_where_they_could", procs, ""), "all");
+    }
+}
+
+#[test]
 fn shrinks_under_hogs() {
     for procs in ["1", "2", "4", "8"] {
         assert_eq!(run("shrinks_under_hogs", procs, ""), "resized");

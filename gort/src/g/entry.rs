@@ -26,6 +26,12 @@ pub(crate) fn pack_tag(gp: &'static G, tag: u32) -> Entry {
     ((std::ptr::from_ref(gp) as u64) >> ALIGN_BITS) << TAG_BITS | u64::from(tag)
 }
 
+/// Whether the goroutine that a nonzero entry names had not run yet.
+#[inline(always)]
+pub(crate) fn is_fresh(entry: Entry) -> bool {
+    entry & 1 != 0
+}
+
 /// The goroutine that a nonzero entry names, and the tag that it had.
 #[inline]
 pub(crate) fn unpack(entry: Entry) -> (&'static G, u32) {

@@ -132,8 +132,8 @@ mod descriptor {
         // Second line: with the first, all that a goroutine with a small closure touches.
         /// The `park`/`unpark` token; see `parker`.
         pub(crate) token: AtomicU32,
-        /// [`WaitReason`], and above it since when: written by the goroutine before it waits, read by dumps.
-        wait: AtomicU32,
+        /// Depth of `lock_os_thread`. Written by itself.
+        pub(crate) lock_depth: Cell<u32>,
         pub(crate) goid: AtomicU64,
         /// An address in the function whose `go!` made it. Go: `gopc`.
         pub(crate) gopc: AtomicUsize,
@@ -144,6 +144,7 @@ mod descriptor {
         /// What few goroutines have. Owned by the goroutine; dumps read it under the scan word.
         extras: AtomicPtr<Extras>,
         slot: UnsafeCell<[MaybeUninit<u64>; SLOT_WORDS]>,
+        // Last line: with the first, all that one touches that waits.
         /// See [`super::commit`].
         pub(crate) commit: Commit,
         /// Who waits in `join`. Written by the joiner before it sets WAITING, or before it runs the goroutine
@@ -158,8 +159,8 @@ mod descriptor {
         pub(crate) token_seq: AtomicU64,
         /// A plain thread's wake-up word.
         pub(crate) futex: Wakeup,
-        /// Depth of `lock_os_thread`. Written by itself.
-        pub(crate) lock_depth: Cell<u32>,
+        /// [`WaitReason`], and above it since when: written by the goroutine before it waits, read by dumps.
+        wait: AtomicU32,
     }
 
     const _: () = assert!(size_of::<G>() == 256);
@@ -335,13 +336,12 @@ mod descriptor {
             self.slot.get().cast()
         }
 
-        /// Asks the processor for what waking it and running it touches of the descriptor.
+        /// Asks the processor for what running it touches of the descriptor: of one that has not run yet, or that waited.
         #[inline(always)]
-        pub(crate) fn prefetch(&self) {
+        pub(crate) fn prefetch(&self, fresh: bool) {
             let at = ptr::from_ref(self) as usize;
             mem::prefetch_to_write(at);
-            mem::prefetch_to_write(at + 64);
-            mem::prefetch_to_write(at + std::mem::offset_of!(G, commit));
+            mem::prefetch_to_write(at + if fresh { 64 } else { std::mem::offset_of!(G, commit) });
         }
 
         /// The same for its stack, if it is parked: registers, the frames up to the user's own, and what will be

@@ -43,7 +43,7 @@ fn no_foreign_thread() -> bool {
     let tasks = tasks.count();
     SCHED.locked(|s| {
         // While a thread is being started, whether it is among the tasks is anybody's guess. Who starts
-        // it looks again (`wake::start_thread`).
+        // it looks again (`newm::start_thread`).
         let threads = s.all_ms.iter().filter(|mp| mp.started.get()).count();
         threads == s.all_ms.len() - s.free_ms.len() && tasks <= threads + s.waiting_threads as usize
     })

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::claim::Claim;
 use super::p::P;
@@ -17,6 +17,7 @@ use crate::biased_lock::Slot;
 use crate::g::{G, Kind, slab};
 use crate::note::Note;
 use crate::rand::Rand;
+use crate::sys::affinity::Processors;
 use crate::sys::guarded::Guard;
 
 /// Something that a goroutine has its g0 do: a function and its argument.
@@ -106,6 +107,10 @@ pub(crate) struct M {
     pub(crate) started: Mark,
     /// The kernel's id of the thread, 0 before it runs.
     pub(crate) tid: AtomicI32,
+    /// The processor that it ran on before it slept. Written by itself.
+    pub(crate) slept_on: AtomicU32,
+    /// The processors that it may use, if its waker has barred it from one of them. Written by the waker before the note.
+    pub(crate) barred: Cell<Option<Processors>>,
     /// Since when it sleeps. Under the scheduler's lock.
     pub(crate) idle_since: AtomicU64,
     /// Its signal stack, once it has one.
@@ -116,7 +121,7 @@ pub(crate) struct M {
     pub(crate) rand: Rand,
 }
 
-// SAFETY: `Cell`s are the thread's own; `spinning`, `lone` and `nextp` are also written by a waker
+// SAFETY: `Cell`s are the thread's own; `spinning`, `lone`, `barred` and `nextp` are also written by a waker
 // while the thread sleeps, before the note's Release.
 unsafe impl Sync for M {}
 // SAFETY: as above: it is made by one thread and handed to another.
@@ -150,6 +155,8 @@ impl M {
             start,
             started: Mark::default(),
             tid: AtomicI32::new(0),
+            slept_on: AtomicU32::new(u32::MAX),
+            barred: Cell::new(None),
             idle_since: AtomicU64::new(0),
             gsignal: Cell::new(ptr::null_mut()),
             stock: Stock::new(),

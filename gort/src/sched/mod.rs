@@ -2,6 +2,7 @@
 //!
 //! Go: runtime2.go `schedt`.
 
+mod apart;
 pub(crate) mod boundary;
 pub(crate) mod claim;
 pub(crate) mod cooling;
@@ -15,6 +16,7 @@ pub(crate) mod labels;
 pub(crate) mod last_words;
 mod linger;
 pub(crate) mod m;
+pub(crate) mod newm;
 pub(crate) mod newproc;
 pub(crate) mod overflow;
 pub(crate) mod p;

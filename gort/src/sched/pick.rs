@@ -152,12 +152,12 @@ fn take_runnext(pp: &'static P) -> Option<&'static G> {
 #[inline(always)]
 fn prefetch(pp: &'static P) {
     let entry = pp.runq.peek(PREFETCH_STACK);
-    if entry != 0 {
+    if entry != 0 && !entry::is_fresh(entry) {
         entry::unpack(entry).0.prefetch_stack();
     }
     let entry = pp.runq.peek(PREFETCH_G);
     if entry != 0 {
-        entry::unpack(entry).0.prefetch();
+        entry::unpack(entry).0.prefetch(entry::is_fresh(entry));
     }
 }
 

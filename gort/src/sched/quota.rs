@@ -5,28 +5,20 @@
 //!
 //! Go: os_linux.go `getproccount`; cgroup_linux.go.
 
-use std::mem::MaybeUninit;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::SCHED;
 use super::procresize::procresize;
+use crate::sys::affinity::Processors;
 
 /// Whether GOMAXPROCS is to go by the quota and does not yet.
 static OPEN: AtomicBool = AtomicBool::new(false);
 
 /// Processors that the calling thread may run on.
 pub(crate) fn by_affinity() -> u32 {
-    let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
-    // SAFETY: the kernel writes at most the size that it is told; a set of zeros is one.
-    let n = unsafe {
-        match libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), set.as_mut_ptr()) {
-            0 => libc::CPU_COUNT(set.assume_init_ref()),
-            _ => 0,
-        }
-    };
-    // 0: more processors than a set has room for.
-    if n > 0 { n as u32 } else { num_cpus::get() as u32 }
+    // None: more processors than a set has room for.
+    Processors::of(0).map_or_else(|| num_cpus::get() as u32, |set| set.count())
 }
 
 /// GOMAXPROCS goes by the processors, of which the process is bound to `n`.

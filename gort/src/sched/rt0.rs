@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::m::{M, StartFn};
 use super::newproc::{Spec, newproc};
 use super::schedinit::{self, check};
-use super::{SCHED, debugvars, schedule, wake};
+use super::{SCHED, debugvars, newm, schedule, wake};
 use crate::stack::MAIN_STACK_SIZE;
 use crate::sys::{barrier, clock, thread, throw};
 use crate::tls;
@@ -191,7 +191,7 @@ static BEGUN: Mutex<bool> = Mutex::new(false);
 
 fn start_sysmon() {
     SCHED.locked(|s| s.system_ms += 1);
-    wake::newm(StartFn::Sysmon, None, false);
+    newm::newm(StartFn::Sysmon, None, false);
 }
 
 /// Boots on the process's first thread, which becomes m0, and runs `main` as goroutine 1. Never
@@ -244,7 +244,7 @@ pub(crate) fn boot(options: Options) -> Result<(), BootError> {
     let pp = SCHED.pidleget().expect("procresize made one");
     mp.set_nextp(Some(pp));
     step("mstart", || {
-        wake::start_first(mp);
+        newm::start_first(mp);
         "m0 schedules on a thread of its own".into()
     });
     step("sysmon", || {

@@ -210,8 +210,8 @@ fn start_thread(deliver: fn(i32)) {
             // SAFETY: `start_thread` passes a function of this type.
             run(unsafe { std::mem::transmute::<*mut libc::c_void, fn(i32)>(deliver) })
         }
-        if let Err(e) = thread::spawn(super::wake::OWN_STACK, main, deliver as *mut libc::c_void) {
-            super::wake::no_thread(&e);
+        if let Err(e) = thread::spawn(super::newm::OWN_STACK, main, deliver as *mut libc::c_void) {
+            super::newm::no_thread(&e);
         }
         // It waits in gort, as it were, for ever.
         SCHED.locked(|s| s.waiting_threads += 1);

@@ -14,7 +14,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::cooling::Cooling;
 use super::m::M;
 use super::retake::{Retake, Seen};
-use super::{SCHED, debugvars, last_words, poller, quit, trace, wake};
+use super::{SCHED, debugvars, last_words, newm, poller, quit, trace, wake};
 use crate::sys::clock::{self, NEVER};
 
 /// Sleep while goroutines block one after the other, while something waits in a queue, while nothing does, and after
@@ -58,9 +58,9 @@ pub(crate) fn sysmon(_mp: &'static M) -> ! {
         }
         seen = retake.round(now);
         calm_rounds = calm_after(calm_rounds, seen);
-        if last_reap + wake::IDLE_LIFE <= now {
+        if last_reap + newm::IDLE_LIFE <= now {
             last_reap = now;
-            wake::reap_idle(now);
+            newm::reap_idle(now);
         }
         wake::late_timers(now);
         cooling.round(now);
@@ -109,7 +109,7 @@ fn sleep(seen: Seen, calm: bool, cooling: &Cooling, idle_rounds: &mut u32, sched
         // Who wakes up first looks at the clock itself.
         SCHED.set_coarse(None);
         let now = clock::nanotime();
-        let reap = if wake::reap_idle(now) { now + wake::IDLE_LIFE } else { NEVER };
+        let reap = if newm::reap_idle(now) { now + newm::IDLE_LIFE } else { NEVER };
         match reap.min(cooling.due()) {
             NEVER => SCHED.sysmon.sleep(),
             until => {

@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 
 use super::m::{M, StartFn};
-use super::wake::{newm, start_thread};
+use super::newm::{newm, start_thread};
 use super::{SCHED, deadlock};
 use crate::note::Note;
 

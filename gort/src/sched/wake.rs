@@ -1,30 +1,25 @@
 //! Putting goroutines on queues, and waking and stopping the Ms that run them. The argument that no
 //! wake-up is lost stands in [`super::idle`].
 //!
-//! Go: proc.go `runqput`, `wakep`, `startm`, `stopm`, `handoffp`, `stoplockedm`, `startlockedm`, `newm`.
+//! Go: proc.go `runqput`, `wakep`, `startm`, `stopm`, `handoffp`, `stoplockedm`, `startlockedm`.
 
-use std::io;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::m::{M, StartFn};
+use super::newm::newm;
 use super::p::{P, PREEMPT, PStatus};
-use super::{Locked, SCHED, deadlock, last_words, poller, schedinit, template, thread_exhaustion};
+use super::{Locked, SCHED, apart, deadlock, poller, schedinit};
 use crate::contention;
 use crate::g::G;
 use crate::g::commit::Seq;
 use crate::runq::Entry;
+use crate::sys::clock;
 use crate::sys::clock::NEVER;
-use crate::sys::{clock, thread};
 use crate::timer::{Target, Timers};
 
-/// Bytes of a g0's stack where it serves goroutines (`blocking_on_system_stack`), except m0's: what threads of C programs
-/// have. Address space, and a page for tables: memory is used as it is touched.
-const G0_STACK: usize = 8 << 20;
-/// Bytes of the stack of a thread that runs the runtime alone.
-pub(crate) const OWN_STACK: usize = 256 << 10;
-/// How long an M that is not needed keeps its thread, in nanoseconds.
-pub(crate) const IDLE_LIFE: u64 = 5_000_000_000;
+/// How long it may take an M to wake up, in nanoseconds.
+const WAKES_UP: u64 = 100_000;
 /// How many lone goroutines pass before it is looked whether there has been a second M meanwhile.
 const UNHELPED: u32 = 63;
 /// The largest [`Sched::lone_shift`](super::Sched::lone_shift).
@@ -164,7 +159,7 @@ fn start_spinning(lone: bool) {
 #[cold]
 fn start_counted(lone: bool) {
     match SCHED.pidleget() {
-        Some(pp) => startm(pp, true, lone),
+        Some(pp) => start(pp, true, lone, true),
         None => {
             // The last idle P was taken meanwhile, by somebody who looks for work on its own account.
             let _ = SCHED.idle.found();
@@ -172,8 +167,13 @@ fn start_counted(lone: bool) {
     }
 }
 
-/// Has an M run `pp`. `spinning`: it is counted as such already.
-pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
+/// Has an M run `pp`. `spinning`: it is counted as such already. The caller is about to sleep, or block.
+pub(crate) fn startm(pp: &'static P, spinning: bool) {
+    start(pp, spinning, false, false);
+}
+
+/// `apart`: the caller goes on.
+fn start(pp: &'static P, spinning: bool, lone: bool, apart: bool) {
     let idle = SCHED.locked(|s| {
         let n = s.idle_ms.len();
         // Ms that wait for the next timer or for sockets are disturbed last.
@@ -187,6 +187,9 @@ pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
             mp.spinning.set(spinning);
             mp.lone.set(lone);
             mp.set_nextp(Some(pp));
+            if apart {
+                apart::wakes(mp);
+            }
             if in_netpoll {
                 poller::call(mp);
             } else {
@@ -194,135 +197,6 @@ pub(crate) fn startm(pp: &'static P, spinning: bool, lone: bool) {
             }
         }
         None => newm(StartFn::Schedule, Some(pp), spinning),
-    }
-}
-
-/// Makes an M and its thread, or gives one that has no thread a new one.
-pub(crate) fn newm(start: StartFn, pp: Option<&'static P>, spinning: bool) {
-    let (mp, exceeded) = SCHED.locked(|s| {
-        let free = if start == StartFn::Schedule { s.free_ms.pop() } else { None };
-        let mp = free.unwrap_or_else(|| {
-            let mp: &'static M = Box::leak(Box::new(M::new(s.all_ms.len() as u32, start)));
-            s.all_ms.push(mp);
-            mp
-        });
-        (mp, s.exceeded())
-    });
-    if let Some(limit) = exceeded {
-        thread_exhaustion(limit);
-    }
-    if start == StartFn::Schedule {
-        SCHED.helped.store(true, Ordering::Relaxed);
-    }
-    mp.spinning.set(spinning);
-    mp.set_nextp(pp);
-    // Not so for a goroutine that is only kept here for a while: it has changed nothing, and the
-    // template thread may not exist.
-    let locked =
-        super::current::m().and_then(|own| own.lockedg.get()).is_some_and(|gp| gp.lock_depth.get() > 0);
-    if locked {
-        // This thread's state (namespaces, priority, …) is its goroutine's business: a new thread must
-        // not inherit it.
-        template::ask(mp);
-    } else {
-        start_thread(mp);
-    }
-}
-
-/// Starts the thread of the first M, when it is not the process's own.
-pub(crate) fn start_first(mp: &'static M) {
-    start_thread(mp);
-}
-
-pub(super) fn start_thread(mp: &'static M) {
-    extern "C" fn main(mp: *mut libc::c_void) -> *mut libc::c_void {
-        // SAFETY: `start_thread` passes an M, and Ms are never freed.
-        let mp = unsafe { &*mp.cast::<M>() };
-        crate::tls::set::<{ crate::tls::M }>(ptr::from_ref(mp) as usize);
-        let Dismissed = super::schedule::mstart(mp);
-        dismiss(mp);
-        ptr::null_mut()
-    }
-    let stack = if mp.start == StartFn::Schedule { G0_STACK } else { OWN_STACK };
-    match thread::spawn(stack, main, ptr::from_ref(mp).cast_mut().cast()) {
-        Ok(()) => {
-            mp.started.set(true);
-            // It may sleep by now, and have been the last to look for a deadlock, but could not know that it is among
-            // the threads. Sysmon looks at no other time.
-            deadlock::check();
-        }
-        // The system has no room for another thread now; those that there are go on.
-        Err(e)
-            if mp.start == StartFn::Schedule && e.kind() == std::io::ErrorKind::WouldBlock && mp.id != 0 =>
-        {
-            not_started(mp);
-        }
-        Err(e) => no_thread(&e),
-    }
-}
-
-/// A thread that the program cannot do without was not made. Go: os_linux.go `newosproc`.
-#[cold]
-pub(crate) fn no_thread(e: &io::Error) -> ! {
-    let have = SCHED.locked(|s| s.mcount());
-    last_words::fail(&no_thread_text(have, e.raw_os_error().unwrap_or(0)), "newosproc")
-}
-
-/// `have` counts the one that was to be made, as in Go.
-fn no_thread_text(have: usize, errno: i32) -> String {
-    let mut text = format!("runtime: failed to create new OS thread (have {have} already; errno={errno})\n");
-    if errno == libc::EAGAIN {
-        text.push_str("runtime: may need to increase max user processes (ulimit -u)\n");
-    }
-    text
-}
-
-/// There is no thread for `mp`: its P waits on the idle list. Sysmon, which is awake while work waits, tries
-/// again each round.
-#[cold]
-fn not_started(mp: &'static M) {
-    if mp.spinning.replace(false) {
-        let _ = SCHED.idle.found();
-    }
-    let pp = mp.take_nextp();
-    SCHED.locked(|s| {
-        if let Some(pp) = pp {
-            pidleput(s, pp);
-        }
-        s.free_ms.push(mp);
-    });
-}
-
-/// For a thread that is about to end: its M may be used again.
-pub(crate) fn dismiss(mp: &'static M) {
-    // The signal stack is the M's: who uses it next may be there before this thread is gone.
-    thread::SigMask::block_all();
-    mp.started.set(false);
-    mp.stock.flush();
-    mp.tid.store(0, Ordering::Relaxed);
-    crate::tls::set::<{ crate::tls::M }>(0);
-    crate::tls::set::<{ crate::tls::THREAD_OF }>(0);
-    SCHED.locked(|s| s.free_ms.push(mp));
-}
-
-/// For sysmon: ends the threads of Ms that have slept for long, beyond one for each P. Gives whether any are
-/// left that may be due later.
-pub(crate) fn reap_idle(now: u64) -> bool {
-    loop {
-        let (mp, more) = SCHED.locked(|s| {
-            let spare = s.idle_ms.len().saturating_sub(SCHED.procs() as usize);
-            if spare == 0 {
-                return (None, false);
-            }
-            let due = |mp: &&'static M| {
-                mp.id != 0 && !poller::is_one(mp) && mp.idle_since.load(Ordering::Relaxed) + IDLE_LIFE <= now
-            };
-            let i = s.idle_ms.iter().position(due);
-            (i.map(|i| s.idle_ms.remove(i)), true)
-        });
-        let Some(mp) = mp else { return more };
-        // With no P to begin with, it ends.
-        mp.park.wakeup();
     }
 }
 
@@ -373,7 +247,7 @@ pub(crate) fn handoffp(pp: &'static P) {
     let work = pp.has_queued() || pp.runq.runnext() != 0 || SCHED.global.len() > 0;
     // A P with timers needs an M as well, if only to wait for them, and so do sockets.
     if work || pp.timers.next() != NEVER || poller::sockets_unattended() || pp.id >= SCHED.procs() {
-        return startm(pp, false, false);
+        return startm(pp, false);
     }
     SCHED.locked(|s| pidleput(s, pp));
     // The same order as in `sleep_without_work`: idle first, then a last look.
@@ -392,6 +266,7 @@ pub(crate) struct Dismissed;
 /// Sleeps until another M hands over a P. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) -> Result<(), Dismissed> {
     debug_assert!(mp.pending.get().is_none(), "a claimed goroutine sleeps with its thief");
+    apart::sleeps(mp);
     SCHED.locked(|s| s.midleput(mp));
     deadlock::check();
     mp.park.sleep();
@@ -401,6 +276,7 @@ pub(crate) fn stopm(mp: &'static M) -> Result<(), Dismissed> {
 
 pub(super) fn take_nextp(mp: &'static M) -> Result<(), Dismissed> {
     let pp = mp.take_nextp().ok_or(Dismissed)?;
+    apart::awake(mp);
     acquirep(mp, pp);
     Ok(())
 }
@@ -462,13 +338,17 @@ fn start_timer_inline(when: u64, target: impl FnOnce() -> Target) -> &'static Ti
     timers
 }
 
-/// For sysmon: timers that are late because no M is there to see them.
+/// For sysmon: timers that are late because no M is there to see them. One that waits for them may be about to wake up.
 pub(crate) fn late_timers(now: u64) {
-    if SCHED.next_timer() <= now
+    let next = SCHED.next_timer();
+    let until = SCHED.poll_until.load(Ordering::Relaxed);
+    let awaited = until != 0 && until <= next && now < until.saturating_add(WAKES_UP);
+    if next <= now
+        && !awaited
         && let Some(pp) = SCHED.pidleget()
     {
         SCHED.idle.spin();
-        startm(pp, true, false);
+        startm(pp, true);
     }
 }
 
@@ -480,20 +360,4 @@ pub(crate) fn until_next_timer(longest: u64) -> u64 {
         return now + longest;
     }
     SCHED.next_timer().max(now + schedinit::MIN_SYSMON_SLEEP.min(longest)).min(now + longest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn why_there_is_no_thread() {
-        let check = |errno: i32, text: &str| assert_eq!(no_thread_text(4, errno), text);
-        check(
-            libc::EAGAIN,
-            "runtime: failed to create new OS thread (have 4 already; errno=11)\n\
-             runtime: may need to increase max user processes (ulimit -u)\n",
-        );
-        check(libc::EPERM, "runtime: failed to create new OS thread (have 4 already; errno=1)\n");
-    }
 }

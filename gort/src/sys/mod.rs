@@ -1,5 +1,6 @@
 //! What the runtime asks of the kernel: memory, threads, futexes and the clock.
 
+pub(crate) mod affinity;
 pub(crate) mod barrier;
 pub(crate) mod clock;
 pub(crate) mod futex;

@@ -201,7 +201,7 @@ fn fetch(due: &[Option<Target>]) {
             _ => None,
         })
     };
-    waits().for_each(G::prefetch);
+    waits().for_each(|gp| gp.prefetch(false));
     waits().for_each(G::prefetch_stack);
 }
 

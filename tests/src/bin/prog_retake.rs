@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
@@ -402,6 +402,39 @@ fn a_ping_pong_pair_wakes_nobody() {
     println!("slept on");
 }
 
+/// Ms that are woken to help are kept from their waker's processor for a moment. Afterwards each thread may use all that
+/// the process could at first.
+fn threads_may_run_where_they_could() {
+    let allowed = |status: &std::path::Path| {
+        let text = std::fs::read_to_string(status).unwrap_or_default();
+        text.lines().find(|line| line.starts_with("Cpus_allowed:")).map(str::to_owned)
+    };
+    let all = allowed(std::path::Path::new("/proc/self/status"));
+    let computes = || {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_micros(10) {}
+    };
+    for _ in 0..300 {
+        gort::sleep(Duration::from_micros(500));
+        let burst: Vec<_> = (0..16).map(|_| gort::spawn(computes)).collect();
+        burst.into_iter().for_each(|handle| handle.join().unwrap());
+    }
+    // One may be about to wake up.
+    let odd = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        tasks
+            .map(|task| task.unwrap().path().join("status"))
+            .filter_map(|s| allowed(&s))
+            .find(|a| all.as_ref() != Some(a))
+    };
+    let start = Instant::now();
+    while let Some(odd) = odd() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{odd} instead of {all:?}");
+        gort::sleep(Duration::from_millis(10));
+    }
+    println!("all");
+}
+
 /// Goroutines that do little but meet at a channel have idle Ms told to leave short queues alone. When they are gone, one
 /// that computes until another has run, which is queued behind it, is helped by the P that is idle all the same: as long
 /// as one is, no P is taken.
@@ -456,6 +489,7 @@ fn programs() {
         Some("sleepers_that_come_back_as_hogs") => sleepers_that_come_back_as_hogs(),
         Some("a_ping_pong_pair_wakes_nobody") => a_ping_pong_pair_wakes_nobody(),
         Some("an_idle_p_helps_after_contention") => an_idle_p_helps_after_contention(),
+        Some("threads_may_run_where_they_could") => threads_may_run_where_they_could(),
         Some("shrinks_under_hogs") => shrinks_under_hogs(),
         other => panic!("no program {other:?}"),
     }
