@@ -293,7 +293,11 @@ impl Lock {
     pub(crate) fn lock(&self) {
         let guard = self.mutex.lock().unwrap();
         // SAFETY: we hold it; it is put back to the lifetime that it has by the `unlock` that must follow.
-        unsafe { *self.guard.get() = Some(std::mem::transmute(guard)) };
+        let guard = unsafe {
+            std::mem::transmute::<loom::sync::MutexGuard<'_, ()>, loom::sync::MutexGuard<'static, ()>>(guard)
+        };
+        // SAFETY: who holds the mutex has the guard's place.
+        unsafe { *self.guard.get() = Some(guard) };
     }
 
     pub(crate) fn unlock(&self) {

@@ -19,6 +19,7 @@ fn message(n: u32) -> Message {
     Box::new(loom::alloc::Track::new(n))
 }
 
+#[expect(clippy::boxed_local, reason = "it is dropped here, too")]
 fn number(message: Message) -> u32 {
     *message.get_ref()
 }
