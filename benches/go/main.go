@@ -35,6 +35,7 @@ var workloads = map[string]func(n int) outcome{
 	"lone":        lone,
 	"hogs":        hogs,
 	"blocking":    blocking,
+	"jobs":        jobs,
 }
 
 func main() {

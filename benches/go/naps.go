@@ -144,3 +144,29 @@ func sleepInKernel(d time.Duration) {
 	for syscall.Nanosleep(&left, &left) == syscall.EINTR {
 	}
 }
+
+// jobs waits for one job for several after the other, which come every millisecond.
+func jobs(n int) outcome {
+	took := make(lateness, n)
+	var total uint64
+	for slot := range n {
+		time.Sleep(time.Millisecond)
+		start := time.Now()
+		var results [pieces]uint64
+		var wg sync.WaitGroup
+		wg.Add(pieces)
+		for i := range results {
+			go func() {
+				results[i] = piece()
+				wg.Done()
+			}()
+		}
+		wg.Wait()
+		for _, result := range results {
+			total += result
+		}
+		took[slot] = 1 + uint32(time.Since(start).Microseconds())
+	}
+	var want uint64 = pieceSum
+	return outcome{"check": check(total, want*uint64(n*pieces))}.with(took.figures())
+}

@@ -45,6 +45,8 @@ const (
 	calls    = 4
 	callMs   = 50
 	burstSum = 0x3a22_29c9_92e1_faa8
+	pieces   = 16
+	pieceSum = 0x44cd_e7c5_0b16_5c3a
 )
 
 // napMs is the length of the k-th nap of the i-th sleeper in milliseconds.
@@ -57,9 +59,16 @@ var burstSeed uint64 = 0x9E37_79B9_7F4A_7C15
 // burst computes for about 50 ms.
 //
 //go:noinline
-func burst() uint64 {
+func burst() uint64 { return scramble(30_000_000) }
+
+// piece computes for about 10 µs.
+//
+//go:noinline
+func piece() uint64 { return scramble(6_000) }
+
+func scramble(times int) uint64 {
 	x := burstSeed
-	for range 30_000_000 {
+	for range times {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17

@@ -76,8 +76,30 @@ pub const BURST: u64 = 0x3a22_29c9_92e1_faa8;
 /// that knows nothing of tasks.
 #[inline(never)]
 pub fn burst() -> u64 {
+    scramble(30_000_000)
+}
+
+/// How many tasks share a job that comes now and then.
+pub const PIECES: u64 = 16;
+
+/// What [`piece`] returns.
+pub const PIECE: u64 = 0x44cd_e7c5_0b16_5c3a;
+
+/// Computes for about 10 µs.
+#[inline(never)]
+pub fn piece() -> u64 {
+    scramble(6_000)
+}
+
+/// The sum of what the pieces of `jobs` jobs return.
+pub fn pieces_total(jobs: u64) -> u64 {
+    PIECE.wrapping_mul(jobs * PIECES)
+}
+
+#[inline(always)]
+fn scramble(times: u32) -> u64 {
     let mut x = black_box(0x9E37_79B9_7F4A_7C15_u64);
-    for _ in 0..30_000_000 {
+    for _ in 0..times {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;

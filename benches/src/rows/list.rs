@@ -317,6 +317,16 @@ pub const ROWS: &[Row] = &[
         ..ROW
     },
     Row {
+        name: "jobs",
+        workload: "jobs",
+        about: "a job of 16 pieces of 10 µs after each millisecond of rest",
+        n: 1_000,
+        quick: 100,
+        peers: &["gort", "go", "may", "tokio", "threads", "rayon"],
+        metrics: &[LATE_MEAN, LATE_P99.aside("p99")],
+        ..ROW
+    },
+    Row {
         name: "blocking",
         workload: "blocking",
         about: "lateness of a 1 ms sleeper beside 64 × 4 blocking calls of 50 ms",

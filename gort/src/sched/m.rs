@@ -7,8 +7,9 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
+use super::apart;
 use super::claim::Claim;
 use super::p::P;
 use super::stock::Stock;
@@ -107,8 +108,8 @@ pub(crate) struct M {
     pub(crate) started: Mark,
     /// The kernel's id of the thread, 0 before it runs.
     pub(crate) tid: AtomicI32,
-    /// The processor that it ran on before it slept. Written by itself.
-    pub(crate) slept_on: AtomicU32,
+    /// The processor of who wakes it to help. Written by the waker before the note.
+    pub(crate) woken_from: Cell<u32>,
     /// The processors that it may use, if its waker has barred it from one of them. Written by the waker before the note.
     pub(crate) barred: Cell<Option<Processors>>,
     /// Since when it sleeps. Under the scheduler's lock.
@@ -121,7 +122,7 @@ pub(crate) struct M {
     pub(crate) rand: Rand,
 }
 
-// SAFETY: `Cell`s are the thread's own; `spinning`, `lone`, `barred` and `nextp` are also written by a waker
+// SAFETY: `Cell`s are the thread's own; `spinning`, `lone`, `woken_from`, `barred` and `nextp` are also written by a waker
 // while the thread sleeps, before the note's Release.
 unsafe impl Sync for M {}
 // SAFETY: as above: it is made by one thread and handed to another.
@@ -155,7 +156,7 @@ impl M {
             start,
             started: Mark::default(),
             tid: AtomicI32::new(0),
-            slept_on: AtomicU32::new(u32::MAX),
+            woken_from: Cell::new(apart::BY_NOBODY),
             barred: Cell::new(None),
             idle_since: AtomicU64::new(0),
             gsignal: Cell::new(ptr::null_mut()),

@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 use super::m::M;
 use super::p::{P, PStatus};
 use super::wake::{self, Dismissed, acquirep, take_nextp};
-use super::{SCHED, apart, deadlock, slack, thread, watch};
+use super::{SCHED, deadlock, slack, thread, watch};
 use crate::contention;
 use crate::g::entry;
 use crate::netpoll::{self, Ready};
@@ -243,7 +243,6 @@ pub(crate) fn registered() {
 pub(super) fn wait_for_work(mp: &'static M) -> Result<bool, Dismissed> {
     let (mut may_poll, mut may_net) = (true, true);
     loop {
-        apart::sleeps(mp);
         let next = if may_poll { SCHED.next_timer() } else { NEVER };
         let (timer, net) = SCHED.locked(|s| {
             s.midleput(mp);

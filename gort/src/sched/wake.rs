@@ -266,7 +266,6 @@ pub(crate) struct Dismissed;
 /// Sleeps until another M hands over a P. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) -> Result<(), Dismissed> {
     debug_assert!(mp.pending.get().is_none(), "a claimed goroutine sleeps with its thief");
-    apart::sleeps(mp);
     SCHED.locked(|s| s.midleput(mp));
     deadlock::check();
     mp.park.sleep();

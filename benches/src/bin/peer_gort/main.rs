@@ -37,5 +37,6 @@ fn main() -> ExitCode {
         ("lone", naps::lone),
         ("hogs", naps::hogs),
         ("blocking", naps::blocking),
+        ("jobs", naps::jobs),
     ])
 }

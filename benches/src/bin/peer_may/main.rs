@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         ("lone", |n| on_worker(naps::lone, n)),
         ("hogs", |n| on_worker(naps::hogs, n)),
         ("blocking", |n| on_worker(naps::blocking, n)),
+        ("jobs", |n| on_worker(naps::jobs, n)),
     ])
 }
 

@@ -9,7 +9,7 @@ use benches::cpu;
 use benches::lateness::Lateness;
 use benches::outcome::Outcome;
 use benches::peer;
-use benches::work::{BURST, CALL_MS, CALLS, NAPS, burst, nap_ms, naps_total};
+use benches::work::{BURST, CALL_MS, CALLS, NAPS, PIECES, burst, nap_ms, naps_total, piece, pieces_total};
 
 pub(super) fn sleepers(n: u64) -> Outcome {
     let lateness = Arc::new(Lateness::new(n * NAPS));
@@ -105,4 +105,19 @@ pub(super) fn blocking(n: u64) -> Outcome {
     let total_ms = start.elapsed().as_secs_f64() * 1e3;
     let figures = lateness.figures(naps).into_iter().chain([("total_ms", total_ms)]);
     Outcome::checked(done.load(Relaxed), n * CALLS, figures)
+}
+
+/// A job for several comes every millisecond, and is waited for.
+pub(super) fn jobs(n: u64) -> Outcome {
+    let (took, mut total) = (Lateness::new(n), 0_u64);
+    for slot in 0..n {
+        sleep(Duration::from_millis(1));
+        let start = Instant::now();
+        let pieces: Vec<_> = (0..PIECES).map(|_| spawn(piece)).collect();
+        for piece in pieces {
+            total = total.wrapping_add(piece.join().unwrap());
+        }
+        took.note(slot, start, Duration::ZERO);
+    }
+    Outcome::checked(total, pieces_total(n), took.figures(n))
 }
