@@ -16,6 +16,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::SCHED;
 use super::m::M;
 use crate::sys::affinity::{self, Processors};
 
@@ -29,6 +30,10 @@ pub(super) const BY_NOBODY: u32 = u32::MAX;
 
 /// This M sleeps, and the caller is about to wake it and goes on itself.
 pub(super) fn wakes(mp: &'static M) {
+    if SCHED.without_p.load(Ordering::Relaxed) > 0 {
+        // More threads of ours compete than there are Ps: the kernel has to choose among processors that are all in use.
+        return;
+    }
     let Some(here) = affinity::here() else { return };
     mp.woken_from.set(here);
     let left = LEFT.load(Ordering::Relaxed);

@@ -141,7 +141,8 @@ fn find_runnable(mp: &'static M) -> Result<&'static G, Dismissed> {
             // For nothing.
             contention::stolen(0, true);
         }
-        woken = sleep_without_work(mp, pp)?;
+        // Whoever was given a P, and not asked for help, need not find anything.
+        woken = sleep_without_work(mp, pp)? && mp.spinning.get();
     }
 }
 
