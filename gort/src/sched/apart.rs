@@ -11,6 +11,9 @@
 //! from that of theirs for as long as it takes to wake up: three system calls. Now and then one is not, to see whether that
 //! is still so. Which processors an M may use, by whomever that was decided, is as before once it runs.
 //!
+//! What it costs: a thread that was barred once has a set of its own from then on. If the set of its container grows later,
+//! it stays with what it had.
+//!
 //! Rejected: binding each M to a processor of its own, as may does: where others compete for it the kernel could not
 //! help. Barring always: where the kernel sees what is idle it chooses well, and for less.
 
