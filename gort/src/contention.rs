@@ -5,7 +5,7 @@
 //! hundred nanoseconds for work that takes ten; and if they run for less than a steal takes, the thief only takes lines from
 //! their owner. Then one M is faster alone than two together. So two things are measured:
 //! - what an M loses by taking locks over from others ([`Meter`]), in comparison to the time that passes;
-//! - how long a thief has work by what it has stolen ([`stolen`]).
+//! - how long a thief has work by what it has stolen ([`stolen`]): longer, if it was woken for that.
 //!
 //! Where either is bad there is a pause: [`paused`] tells idle Ms to leave short queues alone. The goroutines then
 //! gather on one P by themselves, as one that is readied goes to the P of whoever readied it.

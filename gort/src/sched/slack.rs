@@ -27,9 +27,12 @@ pub(super) fn minit(mp: &'static M) {
     });
 }
 
-/// Runs a wait that ends `when` a timer is due. On the grid of a storm it need not be so exact.
+/// The most that a wait for a line of a storm's grid may have: the kernel's default.
+const USUAL: usize = 50_000;
+
+/// Runs a wait that ends `when` a timer is due. Where many wait for the lines of a grid it need not be so exact.
 pub(super) fn without_for<R>(when: u64, wait: impl FnOnce() -> R) -> R {
-    if STORM.is_on(when) { wait() } else { without(wait) }
+    if STORM.is_coarse(when) && AT_BOOT.load(Ordering::Relaxed) <= USUAL { wait() } else { without(wait) }
 }
 
 /// Runs a timed wait that is to end in time.

@@ -203,3 +203,22 @@ pub(crate) fn get_one() -> io::Result<&'static G> {
 pub(crate) fn put_one(gp: &'static G) {
     SCHED.locked(|s| s.gfree.push(gp));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::g::Kind;
+
+    #[test]
+    fn last_in_first_out() {
+        let stock = Stock::new();
+        assert!(stock.len() == 0 && stock.pop().is_none(), "there are no places yet");
+        let all: Vec<_> = (0..LIMIT).map(|_| slab::single(Kind::G0)).collect();
+        for _ in 0..2 {
+            all.iter().for_each(|gp| stock.put(gp));
+            assert!(stock.len() == LIMIT && stock.top.load(Ordering::Relaxed) == stock.end.get(), "full");
+            assert!(all.iter().rev().all(|gp| stock.pop().is_some_and(|popped| ptr::eq(popped, *gp))));
+            assert!(stock.len() == 0 && stock.pop().is_none());
+        }
+    }
+}

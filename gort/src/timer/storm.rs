@@ -23,6 +23,10 @@ const WINDOW: u64 = 2_000_000;
 const STALE: u64 = 4 * WINDOW;
 /// The widest grid, in nanoseconds, as a shift: a millisecond.
 const WIDEST: u32 = 20;
+/// The narrowest that is worth it.
+const NARROWEST: u32 = 14;
+/// From which on a line may be missed by the kernel's usual slack.
+const COARSE: u32 = 18;
 /// Timers that come due between two lines, at least.
 const WORTH_IT: u64 = 2;
 /// The grid is at most this part of a wait.
@@ -54,6 +58,11 @@ impl Storm {
     #[inline]
     pub(crate) fn is_on(&self, when: u64) -> bool {
         self.grid_at(when) != 0
+    }
+
+    /// Whether it is so wide that some 50 µs more make little difference.
+    pub(crate) fn is_coarse(&self, when: u64) -> bool {
+        self.grid_at(when) >= COARSE
     }
 
     #[inline]
@@ -92,7 +101,7 @@ fn grid(fired: u64, elapsed: u64, pending: u64) -> u32 {
     let wait = elapsed.saturating_mul(pending) / fired;
     let shift = (wait / PART).min(1 << WIDEST).checked_ilog2().unwrap_or(0);
     let together = fired.saturating_mul(1 << shift) / elapsed;
-    if together >= WORTH_IT { shift } else { 0 }
+    if shift >= NARROWEST && together >= WORTH_IT { shift } else { 0 }
 }
 
 #[cfg(test)]
@@ -122,6 +131,8 @@ mod tests {
         // A thousand that sleep for a millisecond, and one that naps.
         check(2_000, 2, 1_000, 14);
         check(100, 2, 1, 0);
+        // A hundred that sleep for a tenth of one.
+        check(2_000, 2, 100, 0);
         // A storm has passed.
         check(0, 2, 100_000, 0);
         check(1_000, 100_000, 100_000, 0);
@@ -144,6 +155,7 @@ mod tests {
         let later = now + STALE + 1;
         assert_eq!(storm.look_at(later), later, "what was long ago says nothing");
         assert!(storm.is_on(now) && !storm.is_on(later));
+        assert!(storm.is_coarse(now) && !storm.is_coarse(later));
         storm.fired(1, now + 100 * MS, || 100_000);
         assert_eq!(storm.look_at(now + 101 * MS + 1), now + 101 * MS + 1, "the storm is over");
     }
